@@ -1,0 +1,130 @@
+"""Every fault that is shown to people: a stable code, what it means, likely causes in order, the next command.
+
+Code that meets an operating error raises `Fault("CODE", "detail")`; a mistake of the programmer is an assert.
+docs/OPERATING.md holds the same table for people, and a test compares the two.
+"""
+
+from typing import NamedTuple
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_CONFIGURATION = 3
+EXIT_HARDWARE = 4
+
+
+class FaultText(NamedTuple):
+    """What a code says to people.
+
+    meaning    one line, no full stop
+    causes     likely causes, most likely first
+    next_step  what to do or run next, one line
+    exit_code  what a command that ends with this fault exits with: 1 failed check, 2 usage, 3 configuration, 4 hardware
+    """
+
+    meaning: str
+    causes: tuple[str, ...]
+    next_step: str
+    exit_code: int = EXIT_FAILED
+
+
+class Fault(Exception):
+    """An operating error with a code from FAULTS.
+
+    code    key of FAULTS
+    detail  what exactly was met: the path, the port, the value
+    """
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        """Keep the code and the detail; an unknown code is a programmer's mistake."""
+        assert code in FAULTS, f"{code} has no row in FAULTS"
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+    @property
+    def text(self) -> FaultText:
+        """The row of this fault's code."""
+        return FAULTS[self.code]
+
+
+# Sorted by code. A row stays once released: people and dashboards search for codes.
+FAULTS: dict[str, FaultText] = {
+    "BROKER-UNREACHABLE": FaultText(
+        "the MQTT broker does not answer",
+        ("the broker is not running", "wrong [broker] host or port", "the network is down"),
+        "cart doctor",
+    ),
+    "CALIBRATION-BAD": FaultText(
+        "the calibration record cannot be used",
+        ("the file was edited or torn", "it belongs to another load cell or converter"),
+        "cart scale calibrate",
+        EXIT_CONFIGURATION,
+    ),
+    "CALIBRATION-MISSING": FaultText(
+        "there is no calibration record, so counts cannot be turned into mass",
+        ("this cart was never calibrated", "wrong path in [scale] calibration"),
+        "cart scale calibrate",
+        EXIT_CONFIGURATION,
+    ),
+    "CAMERA-MISSING": FaultText(
+        "the camera cannot be opened",
+        ("the ribbon cable or plug is loose", "wrong [camera] device", "another program holds the camera"),
+        "cart camera test",
+        EXIT_HARDWARE,
+    ),
+    "CATALOG-BAD": FaultText(
+        "the catalogue cannot be used",
+        ("two products share a code", "a row lacks a price or a mass", "the file is not a catalogue"),
+        "cart catalog lint",
+        EXIT_CONFIGURATION,
+    ),
+    "CONFIG-FAULTS": FaultText(
+        "the configuration has faults",
+        ("a misspelt key", "a value outside its range", "a broken line"),
+        "mend the lines above, then: cart config check",
+        EXIT_CONFIGURATION,
+    ),
+    "CONFIG-MISSING": FaultText(
+        "the configuration file cannot be read",
+        ("wrong path", "the file's permissions keep this user out"),
+        "copy firmware_config/cart.toml to the place named, or name another with --config",
+        EXIT_CONFIGURATION,
+    ),
+    "DATABASE-BAD": FaultText(
+        "the database cannot be opened or is damaged",
+        ("the state directory is not writable", "the disk is full", "the SD card fails"),
+        "cart doctor",
+        EXIT_HARDWARE,
+    ),
+    "MODEL-HASH": FaultText(
+        "a model file is not the one its manifest names",
+        ("an interrupted update", "a file was replaced by hand"),
+        "install the package again, then: cart doctor",
+        EXIT_CONFIGURATION,
+    ),
+    "MODEL-MISSING": FaultText(
+        "the classifier's files or its runtime are missing",
+        ("wrong [classifier] model_dir", "no TFLite runtime for this processor and Python"),
+        "cart doctor",
+        EXIT_CONFIGURATION,
+    ),
+    "SCALE-PORT-BUSY": FaultText(
+        "the load cell's serial port is held by another program",
+        ("a second cart or a terminal program has it open",),
+        "end the other program (fuser names it), then: cart doctor",
+        EXIT_HARDWARE,
+    ),
+    "SCALE-PORT-DENIED": FaultText(
+        "this user may not open the load cell's serial port",
+        ("the user is not in the group dialout", "the udev rule is not installed"),
+        "sudo usermod -aG dialout $USER, sign in again, then: cart doctor",
+        EXIT_HARDWARE,
+    ),
+    "SCALE-PORT-MISSING": FaultText(
+        "the load cell's serial port does not exist",
+        ("the cable is unplugged", "wrong [scale] device", "the udev rule is not installed"),
+        "cart doctor",
+        EXIT_HARDWARE,
+    ),
+}
