@@ -13,6 +13,16 @@ from cart.faults import EXIT_FAILED, Fault
 
 # verb -> one line of help. The module is cart/commands/<verb>.py.
 VERBS = {
+    "run": "run the cart's daemon",
+    "vision": "run the camera process: barcodes and the classifier",
+    "bench": "run the whole cart against a simulated world",
+    "replay": "run a recording again and compare every effect",
+    "config": "check, show or explain the configuration",
+    "doctor": "check this machine and say how to mend what is wrong",
+    "scale": "watch, calibrate or decode the load cell",
+    "camera": "read and classify photos, test the camera",
+    "catalog": "show or check the catalogue",
+    "outbox": "list charges that wait for the store",
     "version": "print the version and what it runs on",
 }
 
