@@ -1,26 +1,13 @@
 """The only place that reads the time of the operating system.
 
 Everything else takes a clock, or gets its time on events. A Raspberry Pi has no battery clock, so durations use
-monotonic time only; wall time is for receipts and people.
+monotonic time only; wall time is for receipts and people. The seam is `cart.ports.Clock`.
 """
 
 import time
-from typing import Protocol
 
 NS_PER_MS = 1_000_000
 MS_PER_S = 1_000
-
-
-class Clock(Protocol):
-    """Tells monotonic and wall time."""
-
-    def monotonic_ns(self) -> int:
-        """Return nanoseconds since an arbitrary moment; never goes back, comparable across processes of one boot."""
-        ...
-
-    def wall_ms(self) -> int:
-        """Return milliseconds since 1970 UTC; may jump either way when the clock is set."""
-        ...
 
 
 class SystemClock:
