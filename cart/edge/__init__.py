@@ -1,0 +1,1 @@
+"""The thin edge: one vendor package in one module, no decisions."""
