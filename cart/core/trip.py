@@ -1,0 +1,170 @@
+"""The values a trip is made of: what the database keeps and a restart brings back.
+
+No behaviour lives here. `basket.py` changes lines, `session.py` phases and
+`step.py` puts both together; `wire/` turns these values into bytes and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LINES_MAX = 500
+"""Most lines of one trip; the next item is refused and staff are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One unit, or one weighed lot, that lies in the cart and is charged.
+
+    id            number within the trip, never used again
+    mass_mg       what the scale saw arrive; 0 for goods that are not on the scale
+    amount_minor  price of the line in minor units
+    reason        why it was charged, in words for the shopper and staff
+    step_id       number of the weight step that brought it, 0 for none
+    review        worth a look by staff: accepted, but not beyond doubt
+    """
+
+    id: int
+    product_id: str
+    name: str
+    sold_by: str
+    mass_mg: int
+    unit_price_minor: int
+    amount_minor: int
+    reason: str
+    step_id: int = 0
+    review: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A code or a chosen name that waits for its item to land.
+
+    id          number within the trip
+    product_id  catalogue product
+    source      "code" (read by the camera), "pick" (chosen on the screen)
+    t_ns        monotonic time it came; of the frame, for a code
+    track       camera pass it was read in, 0 for a pick
+    votes       frames that agreed
+    moved       False when the code did not move with an item
+    """
+
+    id: int
+    product_id: str
+    source: str
+    t_ns: int
+    track: int = 0
+    votes: int = 1
+    moved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A change of load that is not explained yet, or was explained by something not for sale.
+
+    id        number within the trip
+    step_id   the weight step
+    delta_mg  what changed; negative for goods that left
+    kind      "open" (asked or waiting), "own" (the shopper's own thing), "loan" (a hand or a
+              child: expected to go), "flagged" (asked in vain: staff decide)
+    t_ns      monotonic time of the change
+    """
+
+    id: int
+    step_id: int
+    delta_mg: int
+    kind: str
+    t_ns: int
+    product_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer of a prompt: a value for the cart, a name and a picture's name for people."""
+
+    value: str
+    name: str
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The one question on the screen.
+
+    kind      "scan_it", "which_item", "weight_differs", "what_removed", "wrong_label", "put_it_in"
+    doubt_id  the doubt that the answer settles
+    args      words for the text of the kind: names, masses in g
+    asked     how often this doubt was asked about, 1 or 2
+    """
+
+    id: int
+    kind: str
+    doubt_id: int
+    options: tuple[Option, ...] = ()
+    args: tuple[str, ...] = ()
+    asked: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """One shopper's trip: everything that must survive a power cut.
+
+    trip_id     UUIDv7 of the trip, empty while the cart is idle
+    phase       see cart.core.session.PHASES
+    anchor_mg   gross load at the last standstill that was fully explained; None before the first
+    flags       codes that staff and the store must see, in order, without doubles
+    next_id     next number for lines, scans, doubts and prompts
+    taps        keys of the latest taps, so that a repeated request acts once
+    charge_id   of the committed sale, empty before
+    charge_seq  its number within the incarnation
+    """
+
+    trip_id: str = ""
+    phase: str = "idle"
+    lines: tuple[Line, ...] = ()
+    scans: tuple[Scan, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    prompt: Prompt | None = None
+    asked: int = 0
+    anchor_mg: int | None = None
+    flags: tuple[str, ...] = ()
+    help: bool = False
+    next_id: int = 1
+    taps: tuple[str, ...] = ()
+    charge_id: str = ""
+    charge_seq: int = 0
+    receipt: str = ""
+    started_ms: int = 0
+    revision: int = field(default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What the store is asked to bill: made once, at commit, and never changed.
+
+    (cart, incarnation, seq) and charge_id both name it; the bytes that are
+    signed are made from it by `cart.wire.messages` exactly once.
+    """
+
+    charge_id: str
+    seq: int
+    trip_id: str
+    wall_ms: int
+    currency: str
+    total_minor: int
+    lines: tuple[Line, ...]
+    flags: tuple[str, ...]
+    catalog_version: str
+    not_for_trade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the basket's journal: what changed, and why."""
+
+    kind: str
+    ref: int = 0
+    product_id: str = ""
+    amount_minor: int = 0
+    text: str = ""
