@@ -73,10 +73,16 @@ FAULTS: dict[str, FaultText] = {
         "cart camera test",
         EXIT_HARDWARE,
     ),
-    "CATALOG-BAD": FaultText(
-        "the catalogue cannot be used",
+    "CATALOG-FAULTS": FaultText(
+        "the catalogue has faults",
         ("two products share a code", "a row lacks a price or a mass", "the file is not a catalogue"),
-        "cart catalog lint",
+        "mend the rows named by: cart catalog lint FILE",
+        EXIT_CONFIGURATION,
+    ),
+    "CATALOG-UNREADABLE": FaultText(
+        "the catalogue file cannot be read",
+        ("wrong [catalog] path", "the file's permissions keep this user out", "the file is not UTF-8 text"),
+        "correct [catalog] path, then: cart config check",
         EXIT_CONFIGURATION,
     ),
     "CONFIG-FAULTS": FaultText(
@@ -96,6 +102,12 @@ FAULTS: dict[str, FaultText] = {
         ("the state directory is not writable", "the disk is full", "the SD card fails"),
         "cart doctor",
         EXIT_HARDWARE,
+    ),
+    "KIOSK-PORT-BUSY": FaultText(
+        "the address of the shopper's screen cannot be listened on",
+        ("another cart runs on this machine", "another program holds the port", "wrong [kiosk] host or port"),
+        "end the other program (ss -ltnp names it) or change [kiosk] port",
+        EXIT_CONFIGURATION,
     ),
     "MODEL-HASH": FaultText(
         "a model file is not the one its manifest names",
