@@ -103,10 +103,49 @@ FAULTS: dict[str, FaultText] = {
         "cart doctor",
         EXIT_HARDWARE,
     ),
+    "DATABASE-MISSING": FaultText(
+        "there is no database here",
+        ("the cart never ran with this configuration", "wrong [cart] state_dir"),
+        "cart config show, then: cart run",
+    ),
+    "KEY-BAD": FaultText(
+        "a key file holds no usable Ed25519 key",
+        ("the file was edited or torn", "it is a key of another kind"),
+        "put the key back from its backup, or enrol this cart again with a new pair",
+        EXIT_CONFIGURATION,
+    ),
+    "KEY-MISSING": FaultText(
+        "a key file cannot be read",
+        (
+            "this cart or store has no keys yet",
+            "wrong [keys] dir or --keys",
+            "the file's permissions keep this user out",
+        ),
+        "cart-backoffice keys init --keys DIR makes the store's; a cart makes its own at its first start",
+        EXIT_CONFIGURATION,
+    ),
+    "KEY-OPEN": FaultText(
+        "a private key may be read by others than its owner",
+        ("the file was copied without its mode",),
+        "chmod 600 the file; if others had access to it, make a new pair and enrol again",
+        EXIT_CONFIGURATION,
+    ),
     "KIOSK-PORT-BUSY": FaultText(
         "the address of the shopper's screen cannot be listened on",
         ("another cart runs on this machine", "another program holds the port", "wrong [kiosk] host or port"),
         "end the other program (ss -ltnp names it) or change [kiosk] port",
+        EXIT_CONFIGURATION,
+    ),
+    "LEDGER-BAD": FaultText(
+        "the store's ledger cannot be opened or written",
+        ("the folder is not writable", "the disk is full", "the file is not a ledger"),
+        "mend the disk or the path in --db; nothing is acknowledged meanwhile, the carts keep their charges",
+        EXIT_HARDWARE,
+    ),
+    "LEDGER-URL": FaultText(
+        "the ledger's URL cannot be used",
+        ("a misspelt scheme: sqlite:PATH is what there is", "PostgreSQL, which is not built yet"),
+        "cart-backoffice serve --db sqlite:ledger.sqlite3",
         EXIT_CONFIGURATION,
     ),
     "MODEL-HASH": FaultText(

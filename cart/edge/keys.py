@@ -1,0 +1,130 @@
+"""Ed25519 keys as files, signatures over exact bytes: the only owner of `cryptography`, for cart and back office.
+
+A pair is two PEM files, NAME.key (mode 0600, PKCS #8) and NAME.pub. A key's id is the first 16 hex digits of the
+SHA-256 of its 32 public bytes: it names the key, and proves nothing. The code is the same on both ends of the wire
+because both must mean the same by "signed".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from cart.faults import Fault
+
+KEY_MODE = 0o600
+KEY_FILE_BYTES_MAX = 4_096
+
+
+class Verifier:
+    """A public key: who signed this?"""
+
+    def __init__(self, public: Ed25519PublicKey) -> None:
+        """Take the key; `key_id` names it."""
+        self._public = public
+        self.key_id = hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
+
+    def verify(self, body: bytes, signature: bytes) -> bool:
+        """Return True when `signature` was made over exactly `body` with this key's private half."""
+        try:
+            self._public.verify(signature, body)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class Signer:
+    """A private key."""
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        """Take the key; `verifier` and `key_id` are those of its public half."""
+        self._private = private
+        self.verifier = Verifier(private.public_key())
+        self.key_id = self.verifier.key_id
+
+    def sign(self, body: bytes) -> bytes:
+        """Return the 64 bytes of the signature over `body`."""
+        return self._private.sign(body)
+
+
+def make_pair(directory: Path, name: str) -> Signer:
+    """Return the pair NAME.key and NAME.pub in `directory`, made now unless the key is there already.
+
+    An existing key is never replaced: charges that wait were signed with it.
+    """
+    key_path = directory / f"{name}.key"
+    if not key_path.exists():
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_new(key_path, _private_pem(Ed25519PrivateKey.generate()))
+    signer = load_signer(key_path)
+    public_path = directory / f"{name}.pub"
+    if not public_path.exists():
+        public_path.write_bytes(_public_pem(signer))
+    return signer
+
+
+def load_signer(path: Path) -> Signer:
+    """Return the private key in the file at `path`.
+
+    Raises KEY-MISSING where it cannot be read, KEY-OPEN where others than its owner may read it, KEY-BAD where it is no
+    Ed25519 key.
+    """
+    data = _read(path)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Fault("KEY-OPEN", str(path))
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError) as error:
+        raise Fault("KEY-BAD", f"{path}: {error}") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Fault("KEY-BAD", f"{path}: not an Ed25519 key")
+    return Signer(key)
+
+
+def load_verifier(path: Path) -> Verifier:
+    """Return the public key in the file at `path`; KEY-MISSING or KEY-BAD as for `load_signer`."""
+    data = _read(path)
+    try:
+        key = serialization.load_pem_public_key(data)
+    except ValueError as error:
+        raise Fault("KEY-BAD", f"{path}: {error}") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise Fault("KEY-BAD", f"{path}: not an Ed25519 key")
+    return Verifier(key)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(KEY_FILE_BYTES_MAX)
+    except OSError as error:
+        raise Fault("KEY-MISSING", f"{path}: {error.strerror}") from None
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write the file so that it is never there half, and never readable by others, not even for a moment."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, KEY_MODE), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _private_pem(private: Ed25519PrivateKey) -> bytes:
+    return private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _public_pem(signer: Signer) -> bytes:
+    return signer.verifier._public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
