@@ -1,0 +1,91 @@
+"""A database and a store in memory, for virtual runs: answers the core's effects as the real ones would.
+
+It keeps what the real ones keep: the saved trip, the outbox, the ledger. The
+real database, broker and back office are met on the live bench and in the
+chaos tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+from cart.core.effects import CloseCharge, CommitSale, Effect, Publish, Save
+from cart.core.events import Delivered, Event, OutboxRow, Receipted, Restored, Saved
+from cart.core.trip import Charge, Trip
+from cart.wire import codec
+
+SAVE_NS = 5_000_000
+PUBACK_NS = 20_000_000
+RECEIPT_NS = 60_000_000
+
+Reply = tuple[int, Callable[[int], Event]]
+"""How long after the effect, and the event made with the moment it arrives."""
+
+
+class Backstore:
+    """The cart's database and the store's ledger.
+
+    connected  whether the network carries anything
+    ledger     charges that the store signed for, in order
+    """
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.trip: Trip | None = None
+        self.save_seq = 0
+        self.charge_seq = 0
+        self.outbox: dict[str, OutboxRow] = {}
+        self.charges: dict[str, Charge] = {}
+        self.ledger: list[Charge] = []
+
+    def restored(self, t_ns: int, wall_ms: int) -> Restored:
+        """Return the first event of a run on this database."""
+        return Restored(
+            t_ns=t_ns,
+            wall_ms=wall_ms,
+            incarnation="00000000000000a1",
+            trip=self.trip,
+            save_seq=self.save_seq,
+            charge_seq=self.charge_seq,
+            outbox=tuple(self.outbox.values()),
+        )
+
+    def answer(self, effect: Effect) -> list[Reply]:
+        """Carry out one effect and return the replies it will have."""
+        match effect:
+            case Save(seq=seq, trip=trip):
+                self._save(seq, trip)
+                return [(SAVE_NS, lambda t_ns: Saved(t_ns, seq))]
+            case CommitSale():
+                return [self._commit(effect)]
+            case Publish(charge_id=charge_id) if self.connected and charge_id in self.charges:
+                return self._publish(charge_id)
+            case CloseCharge(charge_id=charge_id):
+                self.outbox.pop(charge_id, None)
+        return []
+
+    def _save(self, seq: int, trip: Trip) -> None:
+        assert seq > self.save_seq, "transactions are numbered upwards"
+        self.save_seq, self.trip = seq, trip
+
+    def _commit(self, effect: CommitSale) -> Reply:
+        charge, digest = effect.charge, sha256(codec.encode(effect)).hexdigest()
+        self._save(effect.seq, effect.trip)
+        self.charge_seq = charge.seq
+        self.charges[charge.charge_id] = charge
+        row = OutboxRow(charge.charge_id, charge.seq, digest, charge.total_minor, charge.wall_ms)
+        self.outbox[charge.charge_id] = row
+        return SAVE_NS, lambda t_ns: Saved(t_ns, effect.seq, charge.charge_id, digest)
+
+    def _publish(self, charge_id: str) -> list[Reply]:
+        verdict = "duplicate" if any(c.charge_id == charge_id for c in self.ledger) else "accepted"
+        if verdict == "accepted":
+            self.ledger.append(replace(self.charges[charge_id]))
+        position = 1 + next(n for n, c in enumerate(self.ledger) if c.charge_id == charge_id)
+        digest = self.outbox[charge_id].sha256 if charge_id in self.outbox else ""
+        return [
+            (PUBACK_NS, lambda t_ns: Delivered(t_ns, charge_id)),
+            (RECEIPT_NS, lambda t_ns: Receipted(t_ns, charge_id, digest, verdict, position)),
+        ]

@@ -1,0 +1,257 @@
+"""The whole cart in one process and no real time: world -> wire bytes -> decoder -> step.
+
+    Platform -> Converter -> bytes -> Decoder -> LoadSampled ─┐
+    Eyes -> sightings ────────────────────────────────────────┤ in order of time -> step -> effects
+    taps, ticks, replies of the database and the store ───────┘
+
+Nothing here knows what a shopper does: `runner.py` does. Same seed and same calls: same bytes, same effects.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from hashlib import sha256
+
+from cart.clock import NS_PER_MS, ManualClock
+from cart.core.catalog import Catalog
+from cart.core.effects import CommitSale, Effect, Screen, SetPanel, Show
+from cart.core.events import (
+    BATCH_MAX,
+    BrokerDown,
+    BrokerUp,
+    CellAccelerated,
+    CellFault,
+    CellIdentified,
+    CellTemperature,
+    Event,
+    LoadSampled,
+    SourceBack,
+    SourceLost,
+    Tick,
+    VisionAlive,
+)
+from cart.core.setup import Setup
+from cart.core.step import initial, step
+from cart.core.weight import Calibration
+from cart.sim.backstore import Backstore
+from cart.sim.physics import Params, Platform
+from cart.sim.wire_out import Converter
+from cart.wire import codec, loadcell
+
+SLICE_NS = 50_000_000
+"""The world advances in slices of this length: what a serial port hands over at once, four conversions."""
+
+TICK_NS = 100_000_000
+ALIVE_NS = 1_000_000_000
+START_NS = 1_000_000_000
+
+VISION_LOST_NS = 3_000_000_000
+"""Silence of the camera after which the daemon's link reader reports it."""
+
+
+def setup_of(catalog: Catalog) -> Setup:
+    """Return the setup of a cart with the simulated cell's calibration and this catalogue."""
+    return Setup(calibration=calibration(), catalog=catalog)
+
+
+def calibration() -> Calibration:
+    """Return the calibration that the simulated platform has by construction."""
+    params = Params()
+    return Calibration(zero_counts=params.zero_counts, counts_per_kg=params.counts_per_kg)
+
+
+class Virtual:
+    """A cart and its devices on a clock that is told.
+
+    effects  all that `step` returned, in order
+    screen   the newest one
+    light    the newest one
+    """
+
+    def __init__(self, setup: Setup, seed: int) -> None:
+        self.setup = setup
+        self.clock = ManualClock(START_NS)
+        self.platform = Platform(seed)
+        self.backstore = Backstore()
+        self.effects: list[Effect] = []
+        self.screen = Screen(0, "idle")
+        self.light = "off"
+        self.scale, self.camera = "well", "well"
+        self.wire = sha256()
+        self._converter = Converter(self.platform)
+        self._decoder = loadcell.Decoder()
+        self._ids = random.Random(f"ids {seed}")
+        self._due: list[tuple[int, int, Callable[[int], Event]]] = []
+        self._order = 0
+        self._state = initial(setup)
+        self._camera_lost = False
+        self._boot()
+        self._every(TICK_NS, lambda t_ns: Tick(t_ns, self.clock.wall_ms()))
+
+    # -- time ----------------------------------------------------------------------
+
+    def advance_ms(self, duration_ms: int) -> None:
+        """Let time pass; whole slices, so the rest of a slice is passed, too."""
+        end_ns = self.clock.monotonic_ns() + duration_ms * NS_PER_MS
+        while self.clock.monotonic_ns() < end_ns:
+            self._slice()
+
+    def at(self, t_ns: int, make: Callable[[int], Event]) -> None:
+        """Plan an event for a moment; it is made when the moment comes."""
+        self._order += 1
+        heapq.heappush(self._due, (max(t_ns, self.clock.monotonic_ns()), self._order, make))
+
+    def send(self, events: Iterable[Event]) -> None:
+        """Plan events for the moments that they carry."""
+        for event in events:
+            self.at(event.t_ns, lambda t_ns, event=event: replace(event, t_ns=t_ns))
+
+    def now(self, make: Callable[[int], Event]) -> None:
+        """Let an event happen at once."""
+        self._feed(make(self.clock.monotonic_ns()))
+
+    def fresh_id(self) -> str:
+        """Return a new UUIDv7 from the seed and the told clock."""
+        value = self.clock.wall_ms() << 80 | 0x7 << 76 | self._ids.getrandbits(12) << 64
+        value |= 0b10 << 62 | self._ids.getrandbits(62)
+        text = f"{value:032x}"
+        return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+    # -- faults ----------------------------------------------------------------------
+
+    def set_scale(self, state: str) -> None:
+        """Set the scale "well", "unplugged" (the port is gone) or "silent" (the port stays, nothing comes)."""
+        was, self.scale = self.scale, state
+        if state == "unplugged":
+            self.now(lambda t_ns: SourceLost(t_ns, "scale", "unplugged"))
+        elif was != "well" and state == "well":
+            self._converter.reboot()
+            self._decoder = loadcell.Decoder()
+            if was == "unplugged":
+                self.now(lambda t_ns: SourceBack(t_ns, "scale"))
+
+    def set_camera(self, state: str) -> None:
+        """Set the camera "well", "unplugged" (the process is silent) or "covered" (alive, and it says so)."""
+        was, self.camera = self.camera, state
+        if state == "unplugged":
+            self.at(self.clock.monotonic_ns() + VISION_LOST_NS, self._camera_gone)
+        elif was == "unplugged":
+            self.now(lambda t_ns: SourceBack(t_ns, "vision"))
+
+    def set_network(self, connected: bool) -> None:
+        """Cut or restore the way to the broker."""
+        self.backstore.connected = connected
+        self.now(lambda t_ns: BrokerUp(t_ns) if connected else BrokerDown(t_ns, "cut"))
+
+    def restart(self) -> None:
+        """Kill the daemon between two events and start it on what its database holds."""
+        self._due = [entry for entry in self._due if getattr(entry[2], "periodic", False)]
+        self._state = initial(self.setup)
+        self._decoder = loadcell.Decoder()
+        self._boot()
+
+    # -- inside ----------------------------------------------------------------------
+
+    def _boot(self) -> None:
+        self.now(lambda t_ns: self.backstore.restored(t_ns, self.clock.wall_ms()))
+        if self.backstore.connected:
+            self.now(BrokerUp)
+
+    def _camera_gone(self, t_ns: int) -> Event:
+        reason = "no picture" if self.camera == "unplugged" else ""
+        return SourceLost(t_ns, "vision", reason) if reason else VisionAlive(t_ns, 1)
+
+    def _every(self, period_ns: int, make: Callable[[int], Event]) -> None:
+        def again(t_ns: int) -> Event:
+            self.at(t_ns + period_ns, again)
+            return make(t_ns)
+
+        again.periodic = True  # type: ignore[attr-defined]
+        self.at(self.clock.monotonic_ns() + period_ns, again)
+
+    def _slice(self) -> None:
+        """Let one slice pass: planned events at their moments, then what the serial port brings."""
+        end_ns = self.clock.monotonic_ns() + SLICE_NS
+        while self._due and self._due[0][0] <= end_ns:
+            t_ns, _, make = heapq.heappop(self._due)
+            self.clock.advance_to_ns(max(t_ns, self.clock.monotonic_ns()))
+            self._feed(make(self.clock.monotonic_ns()))
+        self.clock.advance_to_ns(end_ns)
+        data, _ = self._converter.advance_to((end_ns - START_NS) // 1_000)
+        if self.scale == "well":
+            self.wire.update(data)
+            for event in events_of(self._decoder.feed(data), end_ns):
+                self._feed(event)
+        if self.camera != "unplugged" and end_ns % ALIVE_NS < SLICE_NS:
+            self._feed(VisionAlive(end_ns, end_ns // ALIVE_NS, self.camera == "covered", True, ("zxing",)))
+
+    def _feed(self, event: Event) -> None:
+        self._state, effects = step(self._state, event)
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        self.effects.append(effect)
+        if isinstance(effect, Show):
+            self.screen = effect.screen
+        elif isinstance(effect, SetPanel):
+            self.light = effect.light
+        for delay_ns, make in self.backstore.answer(effect):
+            self.at(self.clock.monotonic_ns() + delay_ns, make)
+
+    # -- results ----------------------------------------------------------------------
+
+    @property
+    def charges(self) -> list[CommitSale]:
+        """The sales that were committed, in order."""
+        return [effect for effect in self.effects if isinstance(effect, CommitSale)]
+
+    def effects_sha256(self) -> str:
+        """Return the hash over the canonical lines of all effects."""
+        digest = sha256()
+        for effect in self.effects:
+            digest.update(codec.encode(effect) + b"\n")
+        return digest.hexdigest()
+
+
+def events_of(values: list[loadcell.Value], t_ns: int) -> list[Event]:
+    """Return the events of what the decoder gave at one moment: readings in batches, the rest one by one."""
+    readings = [value for value in values if isinstance(value, loadcell.WeightLine)]
+    felt = [value for value in values if isinstance(value, loadcell.Acceleration)]
+    events: list[Event] = [_felt(felt[n : n + BATCH_MAX], t_ns) for n in range(0, len(felt), BATCH_MAX)]
+    for n in range(0, len(readings), BATCH_MAX):
+        events.append(_sampled(readings[n : n + BATCH_MAX], t_ns))
+    for value in values:
+        match value:
+            case loadcell.Identity():
+                fields = (value.protocol, value.firmware, value.serial, value.chip, value.gain)
+                events.append(CellIdentified(t_ns, *fields, value.samples_per_s, value.config_crc))
+            case loadcell.Temperature(centi_c=centi_c):
+                events.append(CellTemperature(t_ns, centi_c))
+            case loadcell.CellError(code=code, text=text):
+                events.append(CellFault(t_ns, code, text))
+    return events
+
+
+def _sampled(batch: list[loadcell.WeightLine], t_ns: int) -> LoadSampled:
+    return LoadSampled(
+        t_ns=t_ns,
+        seq=batch[-1].seq,
+        t_us=tuple(reading.t_us for reading in batch),
+        counts=tuple(reading.counts for reading in batch),
+        flags=tuple(reading.flags for reading in batch),
+        dropped=sum(reading.dropped for reading in batch),
+    )
+
+
+def _felt(batch: list[loadcell.Acceleration], t_ns: int) -> CellAccelerated:
+    return CellAccelerated(
+        t_ns=t_ns,
+        t_us=tuple(a.t_us for a in batch),
+        ax_ug=tuple(a.ax_ug for a in batch),
+        ay_ug=tuple(a.ay_ug for a in batch),
+        az_ug=tuple(a.az_ug for a in batch),
+    )

@@ -1,0 +1,49 @@
+"""The simulated converter's voice: physics samples -> the very bytes that the microcontroller would send."""
+
+from __future__ import annotations
+
+from cart.sim.physics import Platform, Sample
+from cart.wire.loadcell import FLAG_FIRST, Identity, Temperature, encode, encode_acceleration, encode_weight
+
+CENTI_C = 2_150
+"""Temperature at the simulated cell, 21.5 degrees."""
+
+IDENTITY_EVERY = 5
+"""Seconds between two identity lines."""
+
+
+class Converter:
+    """Takes conversions from the platform and puts them into lines.
+
+    platform  whose time this advances
+    """
+
+    def __init__(self, platform: Platform, serial: str = "SIM-0001") -> None:
+        self.platform = platform
+        p = platform.params
+        self._identity = Identity(1, "sim-1", serial, "HX711", 128, p.samples_per_s, "0000")
+        self._sent = 0
+        self._rebooted = True
+
+    def reboot(self) -> None:
+        """Say hello again and mark the next conversion as the first after a reset."""
+        self._rebooted = True
+
+    def advance_to(self, t_us: int) -> tuple[bytes, list[Sample]]:
+        """Let the world's time pass until t_us and return the bytes of what was converted, and the samples."""
+        samples = self.platform.advance_to(t_us)
+        return b"".join(self._lines(sample) for sample in samples), samples
+
+    def _lines(self, sample: Sample) -> bytes:
+        per_s = self.platform.params.samples_per_s
+        lines = []
+        if self._rebooted or self._sent % (IDENTITY_EVERY * per_s) == 0:
+            lines.append(encode(self._identity))
+        if self._sent % per_s == 0:
+            lines.append(encode(Temperature(sample.seq, CENTI_C)))
+        flags = sample.flags | (FLAG_FIRST if self._rebooted else 0)
+        lines.append(encode_weight(sample.seq, sample.t_us, sample.counts, flags))
+        lines.append(encode_acceleration(sample.seq, sample.t_us, sample.ax_ug, sample.ay_ug, sample.az_ug))
+        self._rebooted = False
+        self._sent += 1
+        return b"".join(lines)
