@@ -97,6 +97,16 @@ FAULTS: dict[str, FaultText] = {
         "copy firmware_config/cart.toml to the place named, or name another with --config",
         EXIT_CONFIGURATION,
     ),
+    "CORE-POISONED": FaultText(
+        "an event broke the core; the cart starts again with the basket that was saved",
+        ("a mistake in the program",),
+        "send the file `poison` of the state directory and the recording, and run: cart replay RECORDING",
+    ),
+    "CORE-STUCK": FaultText(
+        "the core no longer takes events; the cart starts again",
+        ("the processor is overloaded", "a device holds up the loop"),
+        "cart doctor",
+    ),
     "DATABASE-BAD": FaultText(
         "the database cannot be opened or is damaged",
         ("the state directory is not writable", "the disk is full", "the SD card fails"),
@@ -160,6 +170,31 @@ FAULTS: dict[str, FaultText] = {
         "cart doctor",
         EXIT_CONFIGURATION,
     ),
+    "PANEL-MISSING": FaultText(
+        "the panel with lights, button and gate contact does not answer",
+        (
+            "RPi.GPIO is not installed, or this is not a Raspberry Pi",
+            "another program holds a pin",
+            "wrong [panel] device",
+        ),
+        "cart doctor",
+        EXIT_HARDWARE,
+    ),
+    "RECORDING-BAD": FaultText(
+        "the recording cannot be replayed",
+        ("the file is not a recording", "its first line is damaged", "a later version of cart made it"),
+        "name a .rec or .rec.gz file from [recording] dir",
+    ),
+    "RECORDING-DISK-FULL": FaultText(
+        "the disk is full: the trip goes on without a recording",
+        ("old recordings or other files fill the disk",),
+        "free space; recording starts again by itself within half a minute",
+    ),
+    "RECORDING-FAILED": FaultText(
+        "the recording cannot be written: the trip goes on without it",
+        ("[recording] dir is not writable", "the SD card fails"),
+        "cart doctor",
+    ),
     "SCALE-PORT-BUSY": FaultText(
         "the load cell's serial port is held by another program",
         ("a second cart or a terminal program has it open",),
@@ -177,5 +212,17 @@ FAULTS: dict[str, FaultText] = {
         ("the cable is unplugged", "wrong [scale] device", "the udev rule is not installed"),
         "cart doctor",
         EXIT_HARDWARE,
+    ),
+    "STATE-DIR-BAD": FaultText(
+        "the state directory cannot be used",
+        ("it belongs to another user", "the disk is full or read-only", "wrong [cart] state_dir"),
+        "cart doctor",
+        EXIT_CONFIGURATION,
+    ),
+    "STATE-DIR-BUSY": FaultText(
+        "another daemon runs on the same state directory",
+        ("the service is running already", "two configurations name the same [cart] state_dir"),
+        "systemctl stop cart, or end the process named",
+        EXIT_CONFIGURATION,
     ),
 }
