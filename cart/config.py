@@ -152,11 +152,13 @@ class Recording(_Section):
 class Decision(_Section):
     """What each mistake and each delay costs, in minor units of the currency; the cheapest expected cost is chosen."""
 
-    wrong_charge_minor: Annotated[int, _whole(0, 1_000_000, "minor units", "an item charged that is not there")] = 2_000
-    missed_item_minor: Annotated[int, _whole(0, 1_000_000, "minor units", "an item there that is not charged")] = 1_000
-    question_minor: Annotated[int, _whole(0, 1_000_000, "minor units", "one question to the shopper")] = 30
-    staff_minor: Annotated[int, _whole(0, 1_000_000, "minor units", "calling a member of staff")] = 300
-    wait_minor: Annotated[int, _whole(0, 1_000_000, "minor units", "waiting another half second")] = 2
+    wrong_charge_minor: Annotated[
+        int, _whole(0, 1_000_000, "minor units", "a change of load that was charged wrongly, either way")
+    ] = 1_000
+    ask_minor: Annotated[int, _whole(0, 1_000_000, "minor units", "one question to the shopper")] = 30
+    review_minor: Annotated[
+        int, _whole(0, 1_000_000, "minor units", "expected loss above which an accepted change is marked for review")
+    ] = 10
 
 
 class Weight(_Section):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 # What a folder, or a module at the top, may import of the package. The longest matching entry counts.
 MAY_IMPORT = {
     "cart/__init__.py": (),
+    "cart/checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults"),
     "cart/clock.py": (),
     "cart/config.py": ("cart.config_text", "cart.faults"),
     "cart/config_text.py": (),
@@ -24,7 +25,8 @@ MAY_IMPORT = {
     # The vision process and app.py are the two places that choose devices.
     "cart/vision/process.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config",
                                "cart.logs", "cart.vision", "cart.edge", "cart.sim"),
-    "cart/sim/": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config", "cart.sim"),
+    "cart/sim/": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config", "cart.sim",
+                  "cart.edge.catalog_file"),
     "cart/loop.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock"),
     "cart/replay.py": ("cart.core", "cart.wire", "cart.faults"),
     "cart/app.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config", "cart.logs",
@@ -46,7 +48,7 @@ PURE_STDLIB = frozenset(
 )
 MAY_USE_STDLIB = {
     "cart/core/": PURE_STDLIB,
-    "cart/wire/": PURE_STDLIB | {"base64", "binascii", "csv", "hashlib", "json", "re", "struct"},
+    "cart/wire/": PURE_STDLIB | {"base64", "binascii", "csv", "hashlib", "html", "json", "re", "struct"},
 }
 
 # One vendor package, one owner module per program; a trailing / is a folder.
@@ -68,7 +70,7 @@ OWNERS = {
     "biip": ("cart/wire/gs1.py",),
     "msgspec": ("cart/config.py", "cart/wire/"),
     # Arrays are the language of everything that touches pixels or makes a world; the daemon itself needs none.
-    "numpy": ("cart/vision/", "cart/sim/", "cart/edge/", "cart/ports.py", "cart/commands/"),
+    "numpy": ("cart/vision/", "cart/sim/", "cart/edge/", "cart/ports.py", "cart/checks.py", "cart/commands/"),
     "cv2": ("cart/vision/", "cart/sim/", "cart/edge/camera.py", "cart/commands/camera.py"),
     "rich": ("cart/commands/progress.py",),
 }  # fmt: skip
@@ -83,24 +85,31 @@ FUNCTION_LINES_MAX = 100
 
 
 class Import(NamedTuple):
-    """One imported module: `from a.b import c` counts as a.b.c."""
+    """One imported module: `from a.b import c` counts as a.b.c.
+
+    typing  under `if TYPE_CHECKING`: it names a type and is never imported when the program runs
+    """
 
     line: int
     module: str
+    typing: bool = False
 
 
 def imports(path: str, source: str) -> Iterator[Import]:
     """Yield every import in the file, also those inside functions and under TYPE_CHECKING."""
     package = path.removesuffix(".py").removesuffix("/__init__").split("/")
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    typing = {id(inner) for node in ast.walk(tree) if _is_type_checking(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (Import(node.lineno, name.name) for name in node.names)
+            yield from (Import(node.lineno, name.name, id(node) in typing) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             depth = len(package) - node.level + path.endswith("/__init__.py")
             above = package[:depth] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
             inside = module.split(".")[0] == "cart"
-            yield from (Import(node.lineno, f"{module}.{n.name}" if inside else module) for n in node.names)
+            names = [f"{module}.{name.name}" if inside else module for name in node.names]
+            yield from (Import(node.lineno, name, id(node) in typing) for name in names)
 
 
 def folder_rules(path: str, source: str) -> list[str]:
@@ -108,9 +117,10 @@ def folder_rules(path: str, source: str) -> list[str]:
     allowed = _longest(MAY_IMPORT, path)
     if allowed is None:
         return [f"{path}: has no row in MAY_IMPORT"]
+    pure = path.startswith(("cart/core/", "cart/wire/"))
     complaints = []
-    for line, module in imports(path, source):
-        if module.split(".")[0] != "cart" or module == "cart.__version__":
+    for line, module, typing in imports(path, source):
+        if module.split(".")[0] != "cart" or module == "cart.__version__" or (typing and not pure):
             continue
         if not any(_within(module, prefix) for prefix in allowed):
             complaints.append(f"{path}:{line}: may not import {module}")
@@ -123,7 +133,7 @@ def folder_rules(path: str, source: str) -> list[str]:
 def owner_rules(path: str, source: str) -> list[str]:
     """Complain about a vendor package outside its owner, and about one that has no owner."""
     complaints = []
-    for line, module in imports(path, source):
+    for line, module, _ in imports(path, source):
         top = module.split(".")[0]
         if top in OWNERS:
             if not _owned(path, OWNERS[top]):
@@ -140,7 +150,7 @@ def stdlib_rules(path: str, source: str) -> list[str]:
         return []
     return [
         f"{path}:{line}: a pure folder may not import {module}"
-        for line, module in imports(path, source)
+        for line, module, _ in imports(path, source)
         if module.split(".")[0] in sys.stdlib_module_names and module not in allowed
     ]
 
@@ -247,6 +257,10 @@ PACKAGE_RULES = (
 )
 
 
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING"
+
+
 def _is_float(node: ast.AST) -> bool:
     literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
     division = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
@@ -258,12 +272,14 @@ def _mutable_state(tree: ast.Module) -> Iterator[ast.stmt]:
     for node in tree.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(t, ast.Name) and t.id.startswith("__") for t in targets):
+                continue
             names = [t.id.lstrip("_") for t in targets if isinstance(t, ast.Name)]
             makes = isinstance(node.value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
             calls = isinstance(node.value, ast.Call) and ast.unparse(node.value.func).split(".")[-1] in {
                 "list", "dict", "set", "deque", "defaultdict", "Counter", "bytearray", "count", "cycle",
             }  # fmt: skip
-            if calls or (makes and not all(n.isupper() or n.startswith("__") or n[:1].isupper() for n in names)):
+            if calls or (makes and not all(n.isupper() or n[:1].isupper() for n in names)):
                 yield node
 
 

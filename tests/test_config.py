@@ -1,5 +1,6 @@
 """The configuration: typed, strict, every fault at once, and one statement of each key."""
 
+import dataclasses
 import json
 import tomllib
 
@@ -152,3 +153,10 @@ def test_the_schema_knows_every_key():
     definitions = config.json_schema()["$defs"]
     for text in config.key_texts():
         assert text.key in definitions[text.section.capitalize()]["properties"]
+
+
+def test_the_costs_are_those_of_the_core():
+    from cart.core.setup import Costs
+
+    ours = {text.key: text.default for text in config.key_texts() if text.section == "decision"}
+    assert ours == dataclasses.asdict(Costs())

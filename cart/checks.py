@@ -1,0 +1,315 @@
+"""What `cart doctor` looks at: one small function for each thing a cart needs.
+
+A check takes the configuration and yields findings. It may raise a Fault, which becomes a finding with the fault's
+next step. What is optional or slow to import is imported by its own check.
+"""
+
+import os
+import platform
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from cart import config
+from cart.clock import NS_PER_MS, SystemClock
+from cart.faults import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HARDWARE, Fault
+
+OK, WARN, BAD, SIMULATED = "ok", "!", "x", "simulated"
+
+DISK_BAD_MB = 200
+DISK_LOW_MB = 1_000
+# Before this the clock was never set: a Raspberry Pi has no battery clock and starts in the past. 2026-01-01 UTC.
+WALL_MS_MIN = 1_767_225_600_000
+MS_PER_DAY = 86_400_000
+CONNECT_TIMEOUT_S = 1
+TEST_CODE = "9521234567899"
+# vcgencmd get_throttled: bits of what is so now; the same bits 16 higher say that it was so since boot.
+THROTTLED_NOW = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "too hot"}
+
+
+class Finding(NamedTuple):
+    """What one check found.
+
+    state  one of ok, !, x, simulated
+    mend   what to do about it; empty where nothing
+    """
+
+    state: str
+    name: str
+    text: str
+    mend: str = ""
+    exit_code: int = EXIT_FAILED
+
+
+def of_fault(name: str, fault: Fault) -> Finding:
+    """Return the finding for a fault; where its next step is this very command, the likely causes are named instead."""
+    mend = fault.text.next_step
+    if "cart doctor" in mend:
+        mend = "likely: " + "; ".join(fault.text.causes)
+    return Finding(BAD, name, f"{fault.code}: {fault.text.meaning}: {fault.detail}", mend, fault.text.exit_code)
+
+
+# -- the machine ---------------------------------------------------------------
+
+
+def system(settings: config.Config) -> Iterator[Finding]:
+    """Python and the system, 64-bit or not."""
+    system = f"Python {platform.python_version()}, {platform.system()} {platform.release()} {platform.machine()}"
+    if sys.maxsize > 2**32:
+        yield Finding(OK, "system", system)
+    else:
+        yield Finding(WARN, "system", f"{system}: 32-bit is best effort", "install a 64-bit system")
+
+
+def disk(settings: config.Config) -> Iterator[Finding]:
+    """Free space where the cart keeps its things."""
+    place = _nearest(Path(settings.cart.state_dir))
+    free_mb = shutil.disk_usage(place).free // 1_000_000
+    state = BAD if free_mb < DISK_BAD_MB else WARN if free_mb < DISK_LOW_MB else OK
+    mend = "" if state == OK else f"free some space below {place}; recordings are in {settings.recording.dir}"
+    yield Finding(state, "disk", f"{free_mb:,} MB free at {place}", mend, EXIT_HARDWARE)
+
+
+def wall_clock(settings: config.Config) -> Iterator[Finding]:
+    """Whether the wall clock was set."""
+    if SystemClock().wall_ms() < WALL_MS_MIN:
+        yield Finding(BAD, "clock", "was never set", "connect to the network, or: sudo timedatectl set-time ...")
+    elif Path("/run/systemd/timesync/synchronized").exists():
+        yield Finding(OK, "clock", "set, and kept by the network")
+    else:
+        yield Finding(OK, "clock", "set; nobody here says that the network keeps it")
+
+
+def power(settings: config.Config) -> Iterator[Finding]:
+    """Supply and temperature of a Raspberry Pi."""
+    if not shutil.which("vcgencmd"):
+        yield Finding(SIMULATED, "power", "no vcgencmd: not a Raspberry Pi")
+        return
+    answer = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=5).stdout
+    bits = int(answer.partition("=")[2].strip() or "0", 16)
+    now = [text for bit, text in THROTTLED_NOW.items() if bits >> bit & 1]
+    before = [text for bit, text in THROTTLED_NOW.items() if bits >> (bit + 16) & 1]
+    if now:
+        yield Finding(BAD, "power", f"now: {', '.join(now)}", "check supply, cable and cooling", EXIT_HARDWARE)
+    elif before:
+        yield Finding(WARN, "power", f"since boot: {', '.join(before)}", "check supply, cable and cooling")
+    else:
+        yield Finding(OK, "power", "no under-voltage or throttling since boot")
+
+
+# -- the load cell ---------------------------------------------------------------
+
+
+def port(settings: config.Config) -> Iterator[Finding]:
+    """The load cell's port."""
+    kind, _, place = settings.scale.device.partition(":")
+    if kind == "simulated":
+        yield Finding(SIMULATED, "port", "readings come from a bench world")
+    elif kind == "serial" and "://" in place:
+        yield Finding(OK, "port", f"{place}: opened when the cart runs")
+    elif not Path(place).exists():
+        yield of_fault("port", Fault("SCALE-PORT-MISSING", place))
+    elif not os.access(place, os.R_OK | (os.W_OK if kind == "serial" else 0)):
+        yield of_fault("port", Fault("SCALE-PORT-DENIED", place))
+    else:
+        holders = _holders(place) if kind == "serial" else []
+        text = f"{place}, held by {', '.join(holders)}" if holders else place
+        yield Finding(OK, "port", text, "only one program may read it" if len(holders) > 1 else "")
+
+
+def calibration(settings: config.Config) -> Iterator[Finding]:
+    """The calibration record."""
+    record = Path(settings.scale.calibration)
+    if record.exists():
+        age_days = (SystemClock().wall_ms() - int(record.stat().st_mtime * 1_000)) // MS_PER_DAY
+        yield Finding(OK, "calibration", f"{record}, {age_days} days old")
+    elif settings.scale.device == "simulated":
+        yield Finding(SIMULATED, "calibration", "a bench world brings its own")
+    else:
+        yield of_fault("calibration", Fault("CALIBRATION-MISSING", str(record)))
+
+
+# -- the camera, and what looks at its pictures ------------------------------------
+
+
+def device(settings: config.Config) -> Iterator[Finding]:
+    """The camera."""
+    kind, _, place = settings.camera.device.partition(":")
+    if kind == "simulated":
+        yield Finding(SIMULATED, "device", "frames come from a bench world")
+    elif kind == "picamera2":
+        found = find_spec("picamera2") is not None
+        mend = "sudo apt install --no-install-recommends python3-picamera2; .venv needs --system-site-packages"
+        yield Finding(OK if found else BAD, "device", f"picamera2 {place}", "" if found else mend, EXIT_HARDWARE)
+    elif not Path(place).exists():
+        yield of_fault("device", Fault("CAMERA-MISSING", place))
+    elif not os.access(place, os.R_OK):
+        yield Finding(BAD, "device", f"{place} may not be read", "sudo usermod -aG video $USER", EXIT_HARDWARE)
+    else:
+        yield Finding(OK, "device", place)
+
+
+def model(settings: config.Config) -> Iterator[Finding]:
+    """The classifier's files, its runtime and how long one photo takes."""
+    from cart.edge import classifier
+
+    clock = SystemClock()
+    network = classifier.Classifier(
+        classifier.model_dir_of(settings.classifier.model_dir), threads=settings.classifier.threads
+    )
+    import numpy as np
+
+    started_ns = clock.monotonic_ns()
+    network.embed(np.zeros(classifier.INPUT_SHAPE, np.uint8))
+    took_ms = (clock.monotonic_ns() - started_ns) // NS_PER_MS
+    yield Finding(OK, "model", f"{network.model_sha256[:12]}, {network.runtime}, one photo in {took_ms} ms")
+
+
+def barcodes(settings: config.Config) -> Iterator[Finding]:
+    """Each barcode engine reads a drawn code."""
+    engines = {"zxing": "zxingcpp", "zbar": "pyzbar"}
+    present = {name for name, package in engines.items() if find_spec(package) is not None}
+    if not present:
+        yield Finding(BAD, "barcodes", "neither zxing-cpp nor pyzbar is installed", "pip install zxing-cpp pyzbar")
+    for name in engines:
+        if name in present:
+            yield _engine(name)
+        elif present:
+            yield Finding(WARN, name, "not installed: fewer codes are read", f"pip install {name}")
+
+
+def _engine(name: str) -> Finding:
+    """Let one engine read a code that was drawn for it."""
+    try:
+        if name == "zxing":
+            from cart.edge.zxing import ZxingEngine as Engine
+        else:
+            from cart.edge.zbar import ZbarEngine as Engine
+    except ImportError as error:  # pyzbar without the system's libzbar
+        return Finding(BAD, name, str(error), "sudo apt install libzbar0", EXIT_HARDWARE)
+    clock = SystemClock()
+    picture = drawn_code(TEST_CODE)
+    started_ns = clock.monotonic_ns()
+    texts = [read.text for read in Engine().read(picture, frozenset({"EAN13"}))]
+    took_ms = (clock.monotonic_ns() - started_ns) // NS_PER_MS
+    if texts == [TEST_CODE]:
+        return Finding(OK, name, f"read a drawn code in {took_ms} ms")
+    return Finding(BAD, name, f"read {texts} where {TEST_CODE} was drawn", "install the package again")
+
+
+def drawn_code(digits: str):
+    """Return a picture of an EAN-13 as a uint8 (height, width) array, 3 px a module with a quiet zone."""
+    import numpy as np
+
+    from cart.wire import bars
+
+    row = np.array([255 if module == "0" else 0 for module in bars.modules("EAN13", digits)], np.uint8)
+    code = np.repeat(np.repeat(row[None, :], 120, axis=0), 3, axis=1)
+    return np.pad(code, 40, constant_values=255)
+
+
+# -- the store ---------------------------------------------------------------------
+
+
+def catalogue(settings: config.Config) -> Iterator[Finding]:
+    """The catalogue."""
+    from cart.edge.catalog_file import load_catalog
+
+    catalog = load_catalog(settings.catalog.path)
+    yield Finding(OK, "catalogue", f"{len(catalog.products)} products, {settings.catalog.path or 'the demonstration'}")
+
+
+def broker(settings: config.Config) -> Iterator[Finding]:
+    """The store's broker answers."""
+    place = f"{settings.broker.host}:{settings.broker.port}"
+    try:
+        socket.create_connection((settings.broker.host, settings.broker.port), CONNECT_TIMEOUT_S).close()
+        yield Finding(OK, "broker", f"{place} answers")
+    except OSError as error:
+        if settings.scale.device == "simulated":
+            yield Finding(SIMULATED, "broker", f"{place} does not answer; the bench starts a broker of its own")
+        else:
+            # The cart goes on without: charges wait in the outbox. So it is no fault of this machine.
+            text = f"BROKER-UNREACHABLE: {place}: {error}; charges wait in the outbox"
+            yield Finding(WARN, "broker", text, "check [broker] host and port, and the network")
+
+
+def screen(settings: config.Config) -> Iterator[Finding]:
+    """What the shopper's page needs."""
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        yield Finding(WARN, "screen", f"{' and '.join(missing)} missing: no page", "pip install 'smart-cart[web]'")
+    else:
+        yield Finding(OK, "screen", f"would be at http://{settings.kiosk.host}:{settings.kiosk.port}/")
+
+
+# -- what is kept --------------------------------------------------------------------
+
+
+def directories(settings: config.Config) -> Iterator[Finding]:
+    """The folders that are written to."""
+    for name, place in (("state", settings.cart.state_dir), ("recordings", settings.recording.dir)):
+        nearest = _nearest(Path(place))
+        if os.access(nearest, os.W_OK | os.X_OK):
+            yield Finding(OK, name, place if nearest == Path(place) else f"{place} will be made")
+        else:
+            yield Finding(BAD, name, f"{nearest} may not be written", f"sudo chown $USER {nearest}", EXIT_HARDWARE)
+
+
+def private_keys(settings: config.Config) -> Iterator[Finding]:
+    """Private keys are there, and private."""
+    keys = sorted(Path(settings.keys.dir).glob("*.key"))
+    for key in keys:
+        if stat.S_IMODE(key.stat().st_mode) & 0o077:
+            yield Finding(BAD, "keys", f"{key} can be read by others", f"chmod 600 {key}", EXIT_CONFIGURATION)
+        else:
+            yield Finding(OK, "keys", str(key))
+    if not keys and settings.scale.device == "simulated":
+        yield Finding(SIMULATED, "keys", "the bench makes its own")
+    elif not keys:
+        yield Finding(WARN, "keys", f"no key in {settings.keys.dir}", "the first start makes one; tell the store")
+
+
+def _nearest(place: Path) -> Path:
+    """Return `place`, or the nearest folder above it that exists."""
+    return next((folder for folder in (place, *place.parents) if folder.exists()), Path("/"))
+
+
+def _holders(place: str) -> list[str]:
+    """Return the programs that have this file open, as far as this user may see them."""
+    wanted = os.path.realpath(place)
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(link) == wanted:
+                found.add((link.parents[1] / "comm").read_text(encoding="utf-8").strip())
+        except OSError:
+            continue
+    return sorted(found)
+
+
+Check = Callable[[config.Config], Iterator[Finding]]
+
+# In the order in which they are printed.
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("machine", system),
+    ("machine", disk),
+    ("machine", wall_clock),
+    ("machine", power),
+    ("scale", port),
+    ("scale", calibration),
+    ("camera", device),
+    ("camera", model),
+    ("camera", barcodes),
+    ("store", catalogue),
+    ("store", broker),
+    ("store", screen),
+    ("storage", directories),
+    ("storage", private_keys),
+)
