@@ -18,6 +18,18 @@ class _JournalFormatter(logging.Formatter):
         return "\n".join(f"<{level}>{line}" for line in super().format(record).splitlines())
 
 
+class _ToStderr(logging.StreamHandler):
+    """Writes to whatever stderr is at the moment, as a redirected one is put back later."""
+
+    @property
+    def stream(self):
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value):
+        pass
+
+
 def under_journald() -> bool:
     """Return True where stderr is journald's stream: systemd then names its device and inode in JOURNAL_STREAM."""
     stream = os.environ.get("JOURNAL_STREAM", "")
@@ -34,9 +46,8 @@ def set_up(level: int = logging.WARNING) -> None:
         formatter: logging.Formatter = _JournalFormatter("%(name)s: %(message)s")
     else:
         formatter = logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
-    handler = logging.StreamHandler()
+    handler = _ToStderr()
     handler.setFormatter(formatter)
     logger = logging.getLogger("cart")
     logger.handlers[:] = [handler]
     logger.setLevel(level)
-    logger.propagate = False
