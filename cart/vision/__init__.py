@@ -1,0 +1,5 @@
+"""The vision process: frames to sightings. Pixels stay in here; only events leave it.
+
+locate (where bars may be) -> reader (engines, overlap rule) -> check (does the picture really say that number)
+-> track (passes of items through the view) -> process (camera in, events out). classify turns a crop into evidence.
+"""

@@ -1,0 +1,152 @@
+"""Codes of a photo: attempts of the engines, then the overlap rule, then the check.
+
+Every attempt adds right reads and wrong ones, so no attempt's word is taken: all raw reads of a picture go through
+`settled` together. Retail codes, whose one check digit is weak, have to fit the picture better than any code that
+differs in a digit; the others carry stronger checks of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from cart.ports import BarcodeEngine, RawRead
+from cart.vision import check, locate, overlap
+from cart.wire.gs1 import RETAIL, SYMBOLOGIES, canonical_gtin
+
+MARGIN_MIN = -0.01
+"""Least digit-exchange margin of an accepted retail read."""
+
+WEAK_SPAN_PX, WEAK_MARGIN_MIN = 8, 0.0
+"""Below so many rows a read has to have at least this margin."""
+
+SCORE_MIN = 0.5
+"""A picture that fits the read number worse than this proves nothing, whatever fits it still worse."""
+
+
+CODE128_LENGTH_MIN = 4
+"""Fewer characters than this are found in fine print: one check character in 103 is all that guards them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A code that is in the picture.
+
+    symbology  one of cart.wire.gs1.SYMBOLOGIES
+    text       what it says, in the cart's conventions
+    gtin       canonical GTIN-14, "" where it holds none
+    corners    top left, top right, bottom right, bottom left in reading order
+    engine     which engine read it
+    """
+
+    symbology: str
+    text: str
+    gtin: str
+    corners: tuple[tuple[int, int], ...] = ()
+    engine: str = ""
+
+
+def available_engines(*, thorough: bool) -> tuple[BarcodeEngine, ...]:
+    """Return the engines whose package is installed, zxing first; one suffices, none gives ().
+
+    thorough  for photos: zxing also tries a smaller and an inverted picture
+    """
+    engines: list[BarcodeEngine] = []
+    if find_spec("zxingcpp") is not None:
+        from cart.edge.zxing import ZxingEngine
+
+        engines.append(ZxingEngine(thorough=thorough))
+    if find_spec("pyzbar") is not None:
+        try:
+            from cart.edge.zbar import ZbarEngine
+        except ImportError:
+            # pyzbar is a wrapper; the library libzbar0 is a package of the system and may be missing.
+            return tuple(engines)
+        engines.append(ZbarEngine())
+    return tuple(engines)
+
+
+def read_photo(
+    grey: np.ndarray,
+    engines: Sequence[BarcodeEngine] | None = None,
+    symbologies: frozenset[str] = SYMBOLOGIES,
+) -> list[Read]:
+    """Return the codes of a uint8 (height, width) photo, each once a place.
+
+    engines  asked one after the other; None for all that are installed
+
+    Both engines see the whole picture, then the regions with bars in which nothing was found: turned upright, then
+    enlarged and sharpened.
+    """
+    engines = available_engines(thorough=True) if engines is None else engines
+    grey = np.ascontiguousarray(grey)
+    raws = [raw for engine in engines for raw in engine.read(grey, symbologies)]
+    reads = settled(grey, raws)
+    for region in locate.find_regions(grey):
+        for scale in (1.0, 2.0):
+            if covered(region, reads):
+                break
+            raws += read_region(grey, region, engines, symbologies, scale)
+            reads = settled(grey, raws)
+    return reads
+
+
+def read_region(
+    grey: np.ndarray,
+    region: locate.Region,
+    engines: Sequence[BarcodeEngine],
+    symbologies: frozenset[str],
+    scale: float = 1.0,
+) -> list[RawRead]:
+    """Return the raw reads of a region turned upright, in frame coordinates; enlarged ones are sharpened."""
+    crop = locate.turned_upright(grey, region, scale)
+    pixels = locate.sharpened(crop.pixels) if scale > 1.0 else crop.pixels
+    found = (raw for engine in engines for raw in engine.read(pixels, symbologies))
+    return [
+        RawRead(
+            raw.symbology,
+            raw.text,
+            locate.in_frame(raw.corners, crop.to_frame),
+            raw.engine,
+            gs1=raw.gs1,
+            rows=round(raw.rows / scale),
+        )
+        for raw in found
+    ]
+
+
+def settled(grey: np.ndarray, raws: Sequence[RawRead]) -> list[Read]:
+    """Return what of the raw reads of one picture holds: one a place, retail numbers only where the picture agrees."""
+    return [read_of(raw) for raw in overlap.surviving(raws) if holds(grey, raw)]
+
+
+def holds(grey: np.ndarray, raw: RawRead) -> bool:
+    """Return True unless `raw` is a retail code that the picture does not bear out, or a scrap of a Code 128."""
+    if raw.symbology == "CODE128":
+        return len(raw.text) >= CODE128_LENGTH_MIN
+    if raw.symbology not in RETAIL:
+        return True
+    if not canonical_gtin(raw.symbology, raw.text):
+        return False
+    fit = check.fit_of(grey, raw.corners, raw.symbology, raw.text)
+    needed = WEAK_MARGIN_MIN if overlap.span_px(raw) < WEAK_SPAN_PX else MARGIN_MIN
+    return fit.score >= SCORE_MIN and fit.margin >= needed
+
+
+def read_of(raw: RawRead) -> Read:
+    """Return a raw read with its product number."""
+    gtin = canonical_gtin(raw.symbology, raw.text, gs1=raw.gs1)
+    return Read(raw.symbology, raw.text, gtin, raw.corners, raw.engine)
+
+
+def covered(region: locate.Region, reads: Sequence[Read]) -> bool:
+    """Return True if the middle of one of the reads lies in the region."""
+    for read in reads:
+        x = sum(corner[0] for corner in read.corners) / len(read.corners)
+        y = sum(corner[1] for corner in read.corners) / len(read.corners)
+        if region.left <= x < region.right and region.top <= y < region.bottom:
+            return True
+    return False

@@ -1,0 +1,69 @@
+"""The bars of a retail code: digits to modules, as ISO/IEC 15420 draws them.
+
+One module is the width of the thinnest bar. A digit is seven modules; set L has odd parity, G is R mirrored and R
+is L inverted. The check of a read and the simulated camera render codes with it.
+"""
+
+import itertools
+
+_L = ("0001101", "0011001", "0010011", "0111101", "0100011", "0110001", "0101111", "0111011", "0110111", "0001011")
+_R = tuple("".join("10"[int(module)] for module in digit) for digit in _L)
+_G = tuple(digit[::-1] for digit in _R)
+
+# First digit of an EAN-13, in the sets of the six digits left of the middle; check digit of a UPC-E likewise.
+_EAN13_SETS = ("LLLLLL", "LLGLGG", "LLGGLG", "LLGGGL", "LGLLGG", "LGGLLG", "LGGGLL", "LGLGLG", "LGLGGL", "LGGLGL")
+_UPCE_SETS = ("GGGLLL", "GGLGLL", "GGLLGL", "GGLLLG", "GLGGLL", "GLLGGL", "GLLLGG", "GLGLGL", "GLGLLG", "GLLGLG")
+
+_SETS = {"L": _L, "G": _G, "R": _R}
+DIGIT_MODULES = 7
+_GUARD, _MIDDLE, _UPCE_END = "101", "01010", "010101"
+
+
+def modules(symbology: str, text: str) -> str:
+    """Return the modules of a retail code from first bar to last, "1" dark: 95, 67 (EAN-8) or 51 (UPC-E) of them.
+
+    symbology  EAN13, UPCA, EAN8 or UPCE
+    text       13, 12, 8 or 8 digits, the check digit included
+    """
+    if symbology == "EAN8":
+        return _GUARD + _digits(text[:4], "LLLL") + _MIDDLE + _digits(text[4:], "RRRR") + _GUARD
+    if symbology == "UPCE":
+        return _GUARD + _digits(text[1:7], _upce_sets(text)) + _UPCE_END
+    assert symbology in ("EAN13", "UPCA"), symbology
+    digits = text.zfill(13)
+    left = _digits(digits[1:7], _EAN13_SETS[int(digits[0])])
+    return _GUARD + left + _MIDDLE + _digits(digits[7:], "RRRRRR") + _GUARD
+
+
+def exchanges(symbology: str, text: str) -> tuple[str, ...]:
+    """Return the modules of this code with any one digit drawn as another, check digits ignored.
+
+    These are the misreads that a check digit alone lets through one time in ten. Left digits of an EAN-13 and
+    digits of a UPC-E may also change their set, as their parities carry a digit of their own.
+    """
+    drawn = modules(symbology, text)
+    changed = []
+    for start, sets in _digit_places(symbology):
+        for pattern in itertools.chain.from_iterable(_SETS[name] for name in sets):
+            if pattern != drawn[start : start + DIGIT_MODULES]:
+                changed.append(drawn[:start] + pattern + drawn[start + DIGIT_MODULES :])
+    return tuple(changed)
+
+
+def _digit_places(symbology: str) -> list[tuple[int, str]]:
+    after_guard = len(_GUARD)
+    if symbology == "UPCE":
+        return [(after_guard + DIGIT_MODULES * i, "LG") for i in range(6)]
+    half, left_sets = (4, "L") if symbology == "EAN8" else (6, "LG")
+    after_middle = after_guard + DIGIT_MODULES * half + len(_MIDDLE)
+    left = [(after_guard + DIGIT_MODULES * i, left_sets) for i in range(half)]
+    return left + [(after_middle + DIGIT_MODULES * i, "R") for i in range(half)]
+
+
+def _digits(digits: str, sets: str) -> str:
+    return "".join(_SETS[name][int(digit)] for digit, name in zip(digits, sets, strict=True))
+
+
+def _upce_sets(text: str) -> str:
+    sets = _UPCE_SETS[int(text[7])]
+    return sets if text[0] == "0" else sets.translate(str.maketrans("LG", "GL"))
