@@ -42,7 +42,6 @@ class Restored:
     save_seq     number of the last stored transaction, 0 for none
     charge_seq   number of the last committed charge, 0 for none
     outbox       charges without a receipt, oldest first
-    fault        code of what keeps the cart out of service (too many crashes), else empty
     """
 
     t_ns: int
@@ -52,7 +51,6 @@ class Restored:
     save_seq: int = 0
     charge_seq: int = 0
     outbox: tuple[OutboxRow, ...] = ()
-    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ No behaviour lives here. `basket.py` changes lines, `session.py` phases and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 LINES_MAX = 500
 """Most lines of one trip; the next item is refused and staff are called."""
@@ -62,12 +62,14 @@ class Scan:
 class Doubt:
     """A change of load that is not explained yet, or was explained by something not for sale.
 
-    id        number within the trip
-    step_id   the weight step
-    delta_mg  what changed; negative for goods that left
-    kind      "open" (asked or waiting), "own" (the shopper's own thing), "loan" (a hand or a
-              child: expected to go), "flagged" (asked in vain: staff decide)
-    t_ns      monotonic time of the change
+    id          number within the trip
+    step_id     the weight step
+    delta_mg    what changed; negative for goods that left
+    kind        "open" (waiting for evidence or an answer), "own" (the shopper's own thing),
+                "flagged" (asked in vain: it blocks paying until it leaves or is explained)
+    t_ns        monotonic time of the change
+    product_id  the product whose code or name was given for it, where mass or look disagree
+    asked       how often the shopper was asked about it
     """
 
     id: int
@@ -77,6 +79,8 @@ class Doubt:
     t_ns: int
     product_id: str = ""
     reason: str = ""
+    sigma_mg: int = 2_000
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,8 @@ class Trip:
 
     trip_id     UUIDv7 of the trip, empty while the cart is idle
     phase       see cart.core.session.PHASES
-    anchor_mg   gross load at the last standstill that was fully explained; None before the first
+    asked       how many prompts the trip has shown
+    anchor_mg   gross load that lines, own things and doubts explain; None before the first standstill
     flags       codes that staff and the store must see, in order, without doubles
     next_id     next number for lines, scans, doubts and prompts
     taps        keys of the latest taps, so that a repeated request acts once
@@ -136,7 +141,6 @@ class Trip:
     charge_seq: int = 0
     receipt: str = ""
     started_ms: int = 0
-    revision: int = field(default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,157 @@
+"""The basket: pure operations on the lines, scans and doubts of a trip.
+
+Each returns a new trip. Nothing here decides; `judge.py` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cart.core.catalog import Product
+from cart.core.trip import LINES_MAX, Doubt, Entry, Line, Option, Prompt, Scan, Trip
+
+TAPS_MAX = 32
+"""How many idempotency keys a trip remembers."""
+
+
+def total_minor(trip: Trip) -> int:
+    """Return what the lines cost together."""
+    return sum(line.amount_minor for line in trip.lines)
+
+
+def add_line(
+    trip: Trip,
+    product: Product,
+    *,
+    mass_mg: int,
+    amount_minor: int,
+    reason: str,
+    step_id: int,
+    review: bool = False,
+) -> tuple[Trip, Line]:
+    """Return the trip with one more line, and that line. The basket must have room."""
+    assert len(trip.lines) < LINES_MAX
+    line = Line(
+        id=trip.next_id,
+        product_id=product.id,
+        name=product.name,
+        sold_by=product.sold_by,
+        mass_mg=mass_mg,
+        unit_price_minor=product.price_minor,
+        amount_minor=amount_minor,
+        reason=reason,
+        step_id=step_id,
+        review=review,
+    )
+    return replace(trip, lines=(*trip.lines, line), next_id=trip.next_id + 1), line
+
+
+def change_line(trip: Trip, line: Line) -> Trip:
+    """Return the trip with the line of this id replaced."""
+    return replace(trip, lines=tuple(line if old.id == line.id else old for old in trip.lines))
+
+
+def remove_lines(trip: Trip, ids: tuple[int, ...]) -> Trip:
+    """Return the trip without these lines."""
+    return replace(trip, lines=tuple(line for line in trip.lines if line.id not in ids))
+
+
+def restore_lines(trip: Trip, lines: tuple[Line, ...]) -> Trip:
+    """Return the trip with lines that had been removed, in their old places."""
+    return replace(trip, lines=tuple(sorted((*trip.lines, *lines), key=lambda line: line.id)))
+
+
+def add_scan(trip: Trip, scan: Scan) -> Trip:
+    """Return the trip with one more waiting scan; its id is set here."""
+    scan = replace(scan, id=trip.next_id)
+    return replace(trip, scans=(*trip.scans, scan), next_id=trip.next_id + 1)
+
+
+def change_scan(trip: Trip, scan: Scan) -> Trip:
+    """Return the trip with the scan of this id replaced."""
+    return replace(trip, scans=tuple(scan if old.id == scan.id else old for old in trip.scans))
+
+
+def remove_scans(trip: Trip, ids: tuple[int, ...]) -> Trip:
+    """Return the trip without these scans."""
+    return replace(trip, scans=tuple(scan for scan in trip.scans if scan.id not in ids))
+
+
+def restore_scans(trip: Trip, scans: tuple[Scan, ...]) -> Trip:
+    """Return the trip with scans that had been used, in their old places."""
+    return replace(trip, scans=tuple(sorted((*trip.scans, *scans), key=lambda scan: scan.id)))
+
+
+def add_doubt(trip: Trip, doubt: Doubt) -> tuple[Trip, Doubt]:
+    """Return the trip with one more doubt, and that doubt; its id is set here."""
+    doubt = replace(doubt, id=trip.next_id)
+    return replace(trip, doubts=(*trip.doubts, doubt), next_id=trip.next_id + 1), doubt
+
+
+def change_doubt(trip: Trip, doubt: Doubt) -> Trip:
+    """Return the trip with the doubt of this id replaced."""
+    return replace(trip, doubts=tuple(doubt if old.id == doubt.id else old for old in trip.doubts))
+
+
+def remove_doubt(trip: Trip, doubt_id: int) -> Trip:
+    """Return the trip without this doubt, and without the prompt that asked about it."""
+    prompt = trip.prompt if trip.prompt and trip.prompt.doubt_id != doubt_id else None
+    doubts = tuple(doubt for doubt in trip.doubts if doubt.id != doubt_id)
+    return replace(trip, doubts=doubts, prompt=prompt)
+
+
+def doubt_of(trip: Trip, doubt_id: int) -> Doubt | None:
+    """Return the doubt of this id, or None."""
+    return next((doubt for doubt in trip.doubts if doubt.id == doubt_id), None)
+
+
+def ask(trip: Trip, doubt: Doubt, kind: str, options: tuple[Option, ...], args: tuple[str, ...]) -> Trip:
+    """Return the trip with this prompt on the screen; the doubt remembers how often it was asked."""
+    doubt = replace(doubt, asked=doubt.asked + 1)
+    prompt = Prompt(trip.next_id, kind, doubt.id, options, args, doubt.asked)
+    trip = change_doubt(trip, doubt)
+    return replace(trip, prompt=prompt, next_id=trip.next_id + 1, asked=trip.asked + 1)
+
+
+def flag(trip: Trip, code: str) -> Trip:
+    """Return the trip with a code that staff and the store must see."""
+    return trip if code in trip.flags else replace(trip, flags=(*trip.flags, code))
+
+
+def remember_tap(trip: Trip, key: str) -> Trip:
+    """Return the trip that knows this idempotency key; the oldest is forgotten."""
+    return replace(trip, taps=(*trip.taps, key)[-TAPS_MAX:]) if key else trip
+
+
+def journal(before: Trip, after: Trip) -> tuple[Entry, ...]:
+    """Return what changed from one trip to the next, as journal entries in a fixed order."""
+    entries: list[Entry] = []
+    if before.phase != after.phase:
+        entries.append(Entry("phase", text=f"{before.phase} -> {after.phase}"))
+    old, new = {x.id: x for x in before.lines}, {x.id: x for x in after.lines}
+    for line in before.lines:
+        if line.id not in new:
+            entries.append(Entry("line_removed", line.id, line.product_id, -line.amount_minor))
+    for line in after.lines:
+        was = old.get(line.id)
+        if was is None:
+            entries.append(_line_entry("line_added", line, line.amount_minor))
+        elif was != line:
+            entries.append(_line_entry("line_changed", line, line.amount_minor - was.amount_minor))
+    entries += _set_entries("scan", before.scans, after.scans)
+    entries += _set_entries("doubt", before.doubts, after.doubts)
+    entries += [Entry("flag", text=code) for code in after.flags if code not in before.flags]
+    if after.prompt and after.prompt != before.prompt:
+        entries.append(Entry("asked", after.prompt.doubt_id, text=after.prompt.kind))
+    return tuple(entries)
+
+
+def _line_entry(kind: str, line: Line, amount_minor: int) -> Entry:
+    return Entry(kind, line.id, line.product_id, amount_minor, line.reason)
+
+
+def _set_entries(what: str, before: tuple[Scan | Doubt, ...], after: tuple[Scan | Doubt, ...]) -> list[Entry]:
+    old, new = {x.id for x in before}, {x.id for x in after}
+    gone = [Entry(f"{what}_gone", x.id, x.product_id) for x in before if x.id not in new]
+    came = [Entry(f"{what}_new", x.id, x.product_id) for x in after if x.id not in old]
+    return gone + came

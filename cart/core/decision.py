@@ -1,0 +1,319 @@
+"""Which explanation of a change of load to act on, by expected cost.
+
+Each hypothesis that the evidence allows gets a log score: its prior, the mass
+against the product's own spread and the scale's, and what the camera saw. The
+shares of all of them, "something else" included, give the probability of the
+best; being wrong has a price and so has asking, and the cheaper one is done.
+
+Priors are in millinats relative to "the one item that was scanned". They are
+assumptions until a store has measured them; the trip benchmark varies them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import isqrt
+
+from cart.core.catalog import WEIGHT, Catalog, Product
+from cart.core.evidence import Look, look_at_drop, support_millinat
+from cart.core.odds import LIMIT_MILLINAT, exp_ppb, ln_millinat, mass_millinat, odds_words, shares_ppm
+from cart.core.setup import Costs
+from cart.core.trip import Doubt, Line, Scan
+
+PRIOR_GROUP_EACH = -700  # each further scan that landed in the same moment
+PRIOR_COPY_EACH = -2_200  # each further piece of a product that was scanned once
+PRIOR_PUT_BACK = -700  # a line that was taken out less than a minute ago
+PRIOR_DOUBT_BACK = 0  # what was missing came back, or what was unexplained left
+PRIOR_STILL_CODE = -7_000  # the code did not move with the item: a phone, a poster
+PRIOR_PAIR_TAKEN = -3_500  # two lines taken out at once
+PRIOR_UNKNOWN = -5_300  # 1 in 200: another thing than the one that was scanned
+PRIOR_UNKNOWN_TAKEN = -4_600
+
+SPAN_MG = 5_000_000  # an unknown thing weighs anything up to this, evenly
+LOT_SPAN_MG = 4_000_000  # and so does a lot of produce
+NEVER = -1_000_000
+GROUP_MAX = 4
+SCANS_MAX = 8
+LINES_FOR_PAIRS_MAX = 40
+SCALE_FLOOR_MG = 1_500  # corner error and creep that the step's own sigma does not know
+GAIN_PER_MILLE = 1  # calibration error
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A settled or settling change of load, as the decision needs it."""
+
+    delta_mg: int
+    sigma_mg: int
+    t_start_ns: int
+    t_accept_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One explanation.
+
+    kind      "scan" (waiting scans landed), "put_back", "returned" (a doubt undid itself),
+              "taken" (lines left), "unknown"
+    products  what a rise adds, one entry per unit
+    """
+
+    kind: str
+    millinat: int
+    words: str
+    products: tuple[str, ...] = ()
+    scans: tuple[int, ...] = ()
+    lines: tuple[int, ...] = ()
+    doubt_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The explanation to act on, or what to ask about.
+
+    accept     act on `best`; otherwise nothing is charged and people are asked
+    review     accepted, but worth a look by staff
+    suspect    the hypothesis that was likeliest but for the doubt: "wrong label?"
+    share_ppm  probability of `best` among all hypotheses
+    """
+
+    best: Hypothesis
+    accept: bool
+    review: bool
+    share_ppm: int
+    reason: str
+    suspect: Hypothesis | None = None
+    offers: tuple[Hypothesis, ...] = ()
+
+
+def judge_rise(
+    change: Change,
+    scans: tuple[Scan, ...],
+    gone: tuple[Line, ...],
+    doubts: tuple[Doubt, ...],
+    looks: tuple[Look, ...],
+    catalog: Catalog,
+    costs: Costs,
+) -> Verdict:
+    """Return the verdict on goods that came.
+
+    scans   waiting scans, oldest first; only the latest SCANS_MAX are considered
+    gone    lines taken out a moment ago, which may come back
+    doubts  open doubts; those with a negative delta may have undone themselves
+    """
+    found = [
+        *_scan_hypotheses(change, scans[-SCANS_MAX:], looks, catalog),
+        *_put_backs(change, gone, looks, catalog),
+        *_returns(change, doubts),
+    ]
+    unknown = Hypothesis("unknown", PRIOR_UNKNOWN - ln_millinat(SPAN_MG), "something else")
+    return _choose(_merge([*found, unknown], _same_bill_in_the_end), costs)
+
+
+def judge_fall(
+    change: Change,
+    lines: tuple[Line, ...],
+    doubts: tuple[Doubt, ...],
+    looks: tuple[Look, ...],
+    catalog: Catalog,
+    costs: Costs,
+) -> Verdict:
+    """Return the verdict on goods that left; only what is in the cart can leave."""
+    found = [*_taken(change, lines, looks, catalog), *_returns(change, doubts)]
+    unknown = Hypothesis("unknown", PRIOR_UNKNOWN_TAKEN - ln_millinat(SPAN_MG), "something else")
+    by_id = {line.id: line for line in lines}
+    return _choose(_merge([*found, unknown], lambda h: _same_bill_now(h, by_id)), costs)
+
+
+# -- hypotheses ----------------------------------------------------------------
+
+
+def _scan_hypotheses(
+    change: Change, scans: tuple[Scan, ...], looks: tuple[Look, ...], catalog: Catalog
+) -> Iterator[Hypothesis]:
+    known = [(scan, p) for scan in scans if (p := catalog.product(scan.product_id)) is not None]
+    for size in range(1, min(GROUP_MAX, len(known)) + 1):
+        for group in combinations(known, size):
+            yield from _group(change, group, looks, size)
+    for scan, product in known:
+        if product.sold_by != WEIGHT:
+            for count in range(2, GROUP_MAX + 1):
+                yield _copies(change, scan, product, looks, count)
+
+
+def _group(
+    change: Change, group: tuple[tuple[Scan, Product], ...], looks: tuple[Look, ...], size: int
+) -> Iterator[Hypothesis]:
+    products = [product for _, product in group]
+    if size > 1 and any(product.sold_by == WEIGHT for product in products):
+        return  # two lots, or a lot and a piece, cannot be told apart by one mass
+    score = PRIOR_GROUP_EACH * (size - 1)
+    score += sum(PRIOR_STILL_CODE for scan, _ in group if not scan.moved)
+    mass, words = _mass(change, products)
+    if size == 1:
+        scan, product = group[0]
+        look = look_at_drop(looks, change.t_start_ns, change.t_accept_ns, scan)
+        support = support_millinat(look, product)
+        score += support
+        words += _look_words(look, support)
+    given = "chosen" if all(scan.source == "pick" for scan, _ in group) else "code read"
+    yield Hypothesis(
+        "scan",
+        score + mass,
+        f"{given}; {words}",
+        tuple(product.id for product in products),
+        tuple(scan.id for scan, _ in group),
+    )
+
+
+def _copies(change: Change, scan: Scan, product: Product, looks: tuple[Look, ...], count: int) -> Hypothesis:
+    look = look_at_drop(looks, change.t_start_ns, change.t_accept_ns, scan)
+    mass, words = _mass(change, [product] * count)
+    score = PRIOR_COPY_EACH * (count - 1) + support_millinat(look, product) + mass
+    score += 0 if scan.moved else PRIOR_STILL_CODE
+    return Hypothesis("scan", score, f"{count} by mass; {words}", (product.id,) * count, (scan.id,))
+
+
+def _put_backs(
+    change: Change, gone: tuple[Line, ...], looks: tuple[Look, ...], catalog: Catalog
+) -> Iterator[Hypothesis]:
+    look = look_at_drop(looks, change.t_start_ns, change.t_accept_ns)
+    for line in gone:
+        product = catalog.product(line.product_id)
+        if product is None:
+            continue
+        score = PRIOR_PUT_BACK + support_millinat(look, product)
+        score += mass_millinat(change.delta_mg - line.mass_mg, _two_weighings_mg(change))
+        yield Hypothesis("put_back", score, f"{line.name} came back", (line.product_id,), lines=(line.id,))
+
+
+def _returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
+    for doubt in doubts:
+        if (doubt.delta_mg > 0) == (change.delta_mg > 0):
+            continue
+        sigma_mg = _root_of_squares(_two_weighings_mg(change), doubt.sigma_mg)
+        score = PRIOR_DOUBT_BACK + mass_millinat(change.delta_mg + doubt.delta_mg, sigma_mg)
+        yield Hypothesis("returned", score, "what was unexplained is undone", doubt_id=doubt.id)
+
+
+def _taken(change: Change, lines: tuple[Line, ...], looks: tuple[Look, ...], catalog: Catalog) -> Iterator[Hypothesis]:
+    look = look_at_drop(looks, change.t_start_ns, change.t_accept_ns)
+    sizes = (1, 2) if len(lines) <= LINES_FOR_PAIRS_MAX else (1,)
+    for size in sizes:
+        for group in combinations(lines, size):
+            off_mg = change.delta_mg + sum(line.mass_mg for line in group)
+            sigma_mg = _two_weighings_mg(change) * size
+            score = PRIOR_PAIR_TAKEN * (size - 1) + mass_millinat(off_mg, sigma_mg)
+            if size == 1 and (product := catalog.product(group[0].product_id)) is not None:
+                score += support_millinat(look, product)
+            yield Hypothesis(
+                "taken",
+                score,
+                f"{abs(off_mg) // 1000} g off what the scale saw arrive",
+                lines=tuple(line.id for line in group),
+            )
+
+
+# -- choice --------------------------------------------------------------------
+
+
+def _choose(hypotheses: list[Hypothesis], costs: Costs) -> Verdict:
+    ranked = sorted(hypotheses, key=lambda h: -h.millinat)
+    shares = shares_ppm(tuple(h.millinat for h in ranked))
+    best, share = ranked[0], shares[0]
+    wrong_minor = (1_000_000 - share) * costs.wrong_charge_minor
+    accept = best.kind != "unknown" and wrong_minor <= costs.ask_minor * 1_000_000
+    review = accept and wrong_minor > costs.review_minor * 1_000_000
+    real = [h for h in ranked if h.kind != "unknown" and h.millinat > -3 * LIMIT_MILLINAT]
+    return Verdict(
+        best,
+        accept,
+        review,
+        share,
+        _reason(ranked),
+        suspect=real[0] if real and not accept else None,
+        offers=tuple(h for h, s in zip(ranked, shares, strict=True) if s >= 2_000)[:4],
+    )
+
+
+def _merge(hypotheses: list[Hypothesis], consequence: Callable[[Hypothesis], tuple[object, ...]]) -> list[Hypothesis]:
+    """Keep the likeliest of the explanations with the same consequence, with their joint score."""
+    merged: dict[tuple[object, ...], tuple[Hypothesis, int]] = {}
+    for hypothesis in hypotheses:
+        key = consequence(hypothesis)
+        best, joint = merged.get(key, (hypothesis, NEVER))
+        best = hypothesis if hypothesis.millinat > best.millinat else best
+        top, low = max(joint, hypothesis.millinat), min(joint, hypothesis.millinat)
+        merged[key] = best, top + _ln_1_plus(low - top)
+    return [replace(best, millinat=joint) for best, joint in merged.values()]
+
+
+def _same_bill_in_the_end(hypothesis: Hypothesis) -> tuple[object, ...]:
+    """Which of several waiting scans landed first needs no question: the others land next."""
+    if hypothesis.kind == "scan" and len(hypothesis.products) == len(hypothesis.scans):
+        return ("scan", len(hypothesis.scans))
+    return (hypothesis.kind, hypothesis.products, hypothesis.scans, hypothesis.doubt_id)
+
+
+def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line]) -> tuple[object, ...]:
+    """Two lines of the same price by piece need no question: either may leave."""
+    if hypothesis.kind != "taken":
+        return (hypothesis.kind, hypothesis.doubt_id)
+    gone = [by_id[line_id] for line_id in hypothesis.lines]
+    if any(line.sold_by == WEIGHT for line in gone):
+        return ("taken", hypothesis.lines)
+    return ("taken", len(gone), sum(line.amount_minor for line in gone))
+
+
+def _reason(ranked: list[Hypothesis]) -> str:
+    best = ranked[0]
+    if len(ranked) == 1:
+        return best.words
+    lead = odds_words(best.millinat - ranked[1].millinat)
+    return f"{best.words}; {lead} over {ranked[1].words}"
+
+
+# -- masses ----------------------------------------------------------------------
+
+
+def _mass(change: Change, products: list[Product]) -> tuple[int, str]:
+    """Return the log density of the change's mass for these products, and the words for it."""
+    seen_g = change.delta_mg // 1000
+    if products[0].sold_by == WEIGHT:
+        return -ln_millinat(LOT_SPAN_MG), f"{seen_g} g by weight"
+    expected_mg = sum(product.mass_mg for product in products)
+    variance = sum(product.mass_sd_mg**2 for product in products)
+    sigma_mg = _root_of_squares(isqrt(variance), _scale_sigma_mg(change))
+    words = f"{seen_g} g seen, {expected_mg // 1000} g expected"
+    return mass_millinat(change.delta_mg - expected_mg, sigma_mg), words
+
+
+def _scale_sigma_mg(change: Change) -> int:
+    gain_mg = abs(change.delta_mg) * GAIN_PER_MILLE // 1000
+    return _root_of_squares(change.sigma_mg, SCALE_FLOOR_MG, gain_mg)
+
+
+def _two_weighings_mg(change: Change) -> int:
+    return _root_of_squares(_scale_sigma_mg(change), SCALE_FLOOR_MG)
+
+
+def _root_of_squares(*sigmas_mg: int) -> int:
+    return max(1, isqrt(sum(sigma * sigma for sigma in sigmas_mg)))
+
+
+def _ln_1_plus(millinat: int) -> int:
+    """Return ln(1 + e^x) for x <= 0: the gain of adding a smaller share to a larger."""
+    return ln_millinat(1_000_000_000 + exp_ppb(millinat)) - ln_millinat(1_000_000_000)
+
+
+def _look_words(look: Look | None, support: int) -> str:
+    if look is None or abs(support) < 400:
+        return ""
+    return f"; the camera {'agrees' if support > 0 else 'disagrees'} {odds_words(abs(support))}"
+
+
+def touched_lines(hypotheses: Iterable[Hypothesis]) -> tuple[int, ...]:
+    """Return the first line of each "taken" hypothesis, in order: what to offer when asking."""
+    return tuple(h.lines[0] for h in hypotheses if h.kind == "taken" and len(h.lines) == 1)

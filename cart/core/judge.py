@@ -1,0 +1,342 @@
+"""Acts on verdicts: turns changes of load into lines, and what they cannot explain into doubts.
+
+A change stays `Live` until its evidence is complete. Whenever new evidence
+touches it, what it did is undone and it is judged afresh, so that the order in
+which scan, drop and look arrive makes no difference to the bill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cart.core import basket, decision
+from cart.core.catalog import WEIGHT, Product
+from cart.core.effects import Effect, KeepCrop, Note
+from cart.core.evidence import look_at_drop
+from cart.core.pricing import amount_minor
+from cart.core.state import GONE_NS, Gone, Live, State
+from cart.core.trip import LINES_MAX, Doubt, Scan, Trip
+from cart.core.weight import Step
+
+Judged = tuple[State, tuple[Effect, ...]]
+
+SCAN_AFTER_NS = 500_000_000
+"""A scan this much later than an explained change belongs to another item."""
+
+LIVES_MAX = 64
+MISSED = "missed"  # a standstill showed a change that no step reported
+
+
+def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int) -> Judged:
+    """Return the state with a weight step, provisional or final, judged."""
+    old = next((live for live in state.lives if live.step_id == step.id), None)
+    t_final_ns = state.t_ns if step.final else 0
+    if old is None:
+        live = Live(
+            step.id,
+            step.delta_mg,
+            step.sigma_mg,
+            step.motion == "standing",
+            step.final,
+            t_start_ns,
+            t_accept_ns,
+            t_final_ns,
+        )
+    else:
+        live = replace(
+            old,
+            delta_mg=step.delta_mg,
+            sigma_mg=step.sigma_mg,
+            final=step.final,
+            t_final_ns=t_final_ns,
+        )
+    moved_mg = step.delta_mg - (old.delta_mg if old else 0)
+    expected = None if state.expected_mg is None else state.expected_mg + moved_mg
+    state = replace(state, expected_mg=expected, changed_ns=state.t_ns)
+    return judge(_with_live(state, live), live)
+
+
+def rejudge_unexplained(state: State) -> Judged:
+    """Return the state after a new scan or pick: it may explain what is still in doubt."""
+    effects: tuple[Effect, ...] = ()
+    for live in state.lives:
+        if live.doubt_id and not live.settled and live.delta_mg > 0:
+            state, more = judge(state, live)
+            effects += more
+    return state, effects
+
+
+def rejudge_recent(state: State) -> Judged:
+    """Return the state after a new look: it may change any change that is still fresh."""
+    effects: tuple[Effect, ...] = ()
+    fresh_ns = state.t_ns - state.setup.limits.evidence_ms * 1_000_000
+    for live in state.lives:
+        if not live.settled and live.t_accept_ns >= fresh_ns:
+            state, more = judge(state, live)
+            effects += more
+    return state, effects
+
+
+def judge(state: State, live: Live) -> Judged:
+    """Return the state in which this change is explained by the evidence that there is now."""
+    if live.settled:
+        return _refresh(state, live), ()
+    cleared = _undone(state, live)
+    verdict = _verdict(cleared, live)
+    suspect = verdict.suspect.products[0] if verdict.suspect and verdict.suspect.products else ""
+    key = _key(verdict, suspect)
+    if key == live.key:
+        return _refresh(state, live), ()
+    if not verdict.accept and live.doubt_id and live.key[:1] == ("unknown",):
+        return _new_suspect(state, live, key, suspect, verdict.reason), ()
+    state, live = _apply(cleared, replace(_blank(live), key=key), verdict, suspect)
+    first = not _was_judged(cleared, live)
+    state = _with_live(state, live)
+    if first:
+        state = replace(state, decided=state.decided + 1, decided_drop_ns=live.t_accept_ns)
+    return state, _effects(state, live, verdict)
+
+
+def forget_settled(state: State) -> State:
+    """Return the state without the changes whose evidence is complete."""
+    wait_ns = state.setup.limits.evidence_ms * 1_000_000
+    lives = tuple(
+        live for live in state.lives if live.doubt_id or not live.final or state.t_ns - live.t_final_ns < wait_ns
+    )
+    gone = tuple(x for x in state.gone if state.t_ns - x.t_ns < GONE_NS)
+    if len(lives) == len(state.lives) and len(gone) == len(state.gone):
+        return state
+    return replace(state, lives=lives, gone=gone)
+
+
+def live_of_doubt(state: State, doubt_id: int) -> Live | None:
+    """Return the change that left this doubt, or None."""
+    return next((live for live in state.lives if live.doubt_id == doubt_id), None)
+
+
+def settle(state: State, live: Live, trip: Trip, lines: tuple[int, ...] = ()) -> State:
+    """Return the state in which a person explained the change; `trip` holds the consequence."""
+    live = replace(live, settled=True, doubt_id=0, lines=lines, key=("answered",))
+    return _with_live(replace(state, trip=trip), live)
+
+
+def lives_of_doubts(state: State) -> tuple[Live, ...]:
+    """Return a change for each doubt that a restart brought back."""
+    return tuple(_live_of(doubt) for doubt in state.trip.doubts if doubt.kind != "own")
+
+
+def _live_of(doubt: Doubt) -> Live:
+    own = doubt.kind == "own"
+    return Live(
+        step_id=doubt.step_id,
+        delta_mg=doubt.delta_mg,
+        sigma_mg=doubt.sigma_mg,
+        standing=True,
+        final=True,
+        t_start_ns=doubt.t_ns,
+        t_accept_ns=doubt.t_ns,
+        t_final_ns=doubt.t_ns,
+        key=("unknown", doubt.product_id),
+        doubt_id=0 if own else doubt.id,
+        settled=own,
+    )
+
+
+# -- one judgement ---------------------------------------------------------------
+
+
+def _verdict(state: State, live: Live) -> decision.Verdict:
+    setup, trip = state.setup, state.trip
+    change = decision.Change(live.delta_mg, live.sigma_mg, live.t_start_ns, live.t_accept_ns)
+    if live.delta_mg < 0:
+        return decision.judge_fall(change, trip.lines, trip.doubts, state.looks, setup.catalog, setup.costs)
+    gone = tuple(x.line for x in state.gone)
+    return decision.judge_rise(
+        change,
+        _scans_for(trip, live),
+        gone,
+        trip.doubts,
+        state.looks,
+        setup.catalog,
+        setup.costs,
+    )
+
+
+def _scans_for(trip: Trip, live: Live) -> tuple[Scan, ...]:
+    """Return the scans that may explain the change: an explained one is not open to later scans."""
+    if not live.scans:
+        return trip.scans
+    used = {scan.id for scan in live.scans}
+    limit_ns = live.t_accept_ns + SCAN_AFTER_NS
+    return tuple(scan for scan in trip.scans if scan.id in used or scan.t_ns <= limit_ns)
+
+
+def _key(verdict: decision.Verdict, suspect: str) -> tuple[str, ...]:
+    if not verdict.accept:
+        return ("unknown", suspect)
+    best = verdict.best
+    numbers = (*best.scans, *best.lines, best.doubt_id)
+    return (best.kind, *best.products, *(str(number) for number in numbers))
+
+
+def _undone(state: State, live: Live) -> State:
+    """Return the state as it was before this change was explained."""
+    trip = basket.remove_lines(state.trip, live.lines)
+    trip = basket.restore_lines(trip, live.gone) if live.gone else trip
+    trip = basket.restore_scans(trip, live.scans) if live.scans else trip
+    lives = state.lives
+    for doubt in live.cleared:
+        trip = replace(trip, doubts=(*trip.doubts, doubt))
+        lives = (*(x for x in lives if x.step_id != doubt.step_id), _live_of(doubt))
+    if live.doubt_id:
+        trip = basket.remove_doubt(trip, live.doubt_id)
+    taken = {line.id for line in live.gone}
+    gone = tuple(x for x in state.gone if x.line.id not in taken)
+    return replace(state, trip=trip, gone=gone, lives=lives)
+
+
+def _blank(live: Live) -> Live:
+    return replace(live, lines=(), gone=(), scans=(), cleared=(), doubt_id=0)
+
+
+def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) -> tuple[State, Live]:
+    best = verdict.best
+    if not verdict.accept:
+        return _doubt(state, live, suspect, verdict.reason)
+    if best.kind == "returned":
+        return _clear_doubt(state, live, best.doubt_id)
+    if best.kind == "taken":
+        return _take(state, live, best.lines)
+    if best.kind == "put_back":
+        state = replace(state, gone=tuple(x for x in state.gone if x.line.id not in best.lines))
+    used = tuple(scan for scan in state.trip.scans if scan.id in best.scans)
+    trip = basket.remove_scans(state.trip, best.scans)
+    return _add(replace(state, trip=trip), replace(live, scans=used), best.products, verdict)
+
+
+def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: decision.Verdict) -> tuple[State, Live]:
+    products = [p for x in product_ids if (p := state.setup.catalog.product(x)) is not None]
+    trip, ids = state.trip, []
+    if len(trip.lines) + len(products) > LINES_MAX:
+        return replace(state, trip=basket.flag(trip, "too_many_lines")), live
+    for product, mass_mg in zip(products, _shares_mg(live.delta_mg, products), strict=True):
+        trip, line = basket.add_line(
+            trip,
+            product,
+            mass_mg=mass_mg,
+            amount_minor=amount_minor(product, mass_mg, state.setup.limits.division_mg),
+            reason=verdict.reason,
+            step_id=live.step_id,
+            review=verdict.review,
+        )
+        ids.append(line.id)
+    return replace(state, trip=trip), replace(live, lines=tuple(ids))
+
+
+def _take(state: State, live: Live, ids: tuple[int, ...]) -> tuple[State, Live]:
+    taken = tuple(line for line in state.trip.lines if line.id in ids)
+    gone = tuple(Gone(state.t_ns, line) for line in taken)
+    trip = basket.remove_lines(state.trip, ids)
+    return replace(state, trip=trip, gone=(*state.gone, *gone)), replace(live, gone=taken)
+
+
+def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
+    doubt = basket.doubt_of(state.trip, doubt_id)
+    assert doubt is not None
+    trip = basket.remove_doubt(state.trip, doubt_id)
+    lives = tuple(
+        replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id == doubt_id else x for x in state.lives
+    )
+    return replace(state, trip=trip, lives=lives), replace(live, cleared=(doubt,))
+
+
+def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, Live]:
+    limits = state.setup.limits
+    if abs(live.delta_mg) < limits.unscanned_mg:
+        return state, live
+    own = live.delta_mg > 0 and state.t_ns <= state.own_until_ns and owns_another(state, live)
+    doubt = Doubt(
+        id=0,
+        step_id=live.step_id,
+        delta_mg=live.delta_mg,
+        kind="own" if own else "open",
+        t_ns=live.t_accept_ns,
+        product_id=suspect,
+        reason=reason,
+        sigma_mg=live.sigma_mg,
+    )
+    trip, doubt = basket.add_doubt(state.trip, doubt)
+    if own:
+        return replace(state, trip=trip, own_until_ns=0), replace(live, settled=True)
+    return replace(state, trip=trip), replace(live, doubt_id=doubt.id)
+
+
+def owns_another(state: State, live: Live) -> bool:
+    """Return True if this may count as the shopper's own thing: bounded by mass and number."""
+    limits = state.setup.limits
+    owned = sum(doubt.kind == "own" for doubt in state.trip.doubts)
+    return owned < limits.own_count_max and live.delta_mg <= limits.own_mg_max
+
+
+def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, reason: str) -> State:
+    """Return the state with the same doubt about another product; how often it was asked stays."""
+    doubt = basket.doubt_of(state.trip, live.doubt_id)
+    assert doubt is not None
+    doubt = replace(doubt, product_id=suspect, reason=reason, delta_mg=live.delta_mg)
+    trip = basket.change_doubt(state.trip, doubt)
+    return _with_live(replace(state, trip=trip), replace(live, key=key))
+
+
+def _refresh(state: State, live: Live) -> State:
+    """Return the state with the final mass in the lines and the doubt of an unchanged verdict."""
+    trip = state.trip
+    lines = [line for line in trip.lines if line.id in live.lines]
+    products = [p for x in lines if (p := state.setup.catalog.product(x.product_id)) is not None]
+    if lines and len(products) == len(lines):
+        masses_mg = _shares_mg(live.delta_mg, products)
+        for line, product, mass_mg in zip(lines, products, masses_mg, strict=True):
+            amount = amount_minor(product, mass_mg, state.setup.limits.division_mg)
+            trip = basket.change_line(trip, replace(line, mass_mg=mass_mg, amount_minor=amount))
+    doubt = basket.doubt_of(trip, live.doubt_id) if live.doubt_id else None
+    if doubt is not None:
+        trip = basket.change_doubt(trip, replace(doubt, delta_mg=live.delta_mg))
+    return _with_live(replace(state, trip=trip), live)
+
+
+# -- small things ----------------------------------------------------------------
+
+
+def _with_live(state: State, live: Live) -> State:
+    known = any(x.step_id == live.step_id for x in state.lives)
+    lives = (
+        tuple(live if x.step_id == live.step_id else x for x in state.lives)
+        if known
+        else (*state.lives, live)[-LIVES_MAX:]
+    )
+    return replace(state, lives=lives)
+
+
+def _was_judged(state: State, live: Live) -> bool:
+    old = next((x for x in state.lives if x.step_id == live.step_id), None)
+    return old is not None and old.key != ()
+
+
+def _shares_mg(delta_mg: int, products: list[Product]) -> list[int]:
+    """Return the measured mass shared out in proportion to the catalogue masses."""
+    if len(products) == 1 or any(p.sold_by == WEIGHT for p in products):
+        return [delta_mg] * len(products)
+    total_mg = sum(product.mass_mg for product in products)
+    shares = [delta_mg * product.mass_mg // total_mg for product in products]
+    shares[-1] += delta_mg - sum(shares)
+    return shares
+
+
+def _effects(state: State, live: Live, verdict: decision.Verdict) -> tuple[Effect, ...]:
+    grams = live.delta_mg // 1000
+    words = f"step {live.step_id} {grams:+d} g: {live.key[0]} {verdict.share_ppm // 10_000} %: "
+    effects: tuple[Effect, ...] = (Note("VERDICT", "info", words + verdict.reason),)
+    if verdict.review or not verdict.accept:
+        look = look_at_drop(state.looks, live.t_start_ns, live.t_accept_ns)
+        if look is not None:
+            effects += (KeepCrop(look.track, live.key[0]),)
+    return effects

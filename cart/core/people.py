@@ -1,0 +1,222 @@
+"""What the shopper's taps, the panel and the exit do. Nothing here charges but `left`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from cart.core import basket, judge, session, taps
+from cart.core.effects import CommitSale, Effect, Note
+from cart.core.events import ExitSeen, PanelPressed, Tapped
+from cart.core.pricing import amount_minor
+from cart.core.reminders import passing
+from cart.core.state import State
+from cart.core.trip import Doubt, Scan, Trip
+
+Done = tuple[State, tuple[Effect, ...]]
+
+
+def tapped(state: State, event: Tapped) -> Done:
+    """Return the state after a tap; a repeated key acts once, an unknown action not at all."""
+    if event.key and event.key in state.trip.taps:
+        return state, ()
+    act = _ACTS.get(event.action)
+    if act is None:
+        return state, (Note("TAP-UNKNOWN", "warning", f"unknown action {event.action[:40]!r}"),)
+    state, effects = act(state, event)
+    trip = basket.remember_tap(state.trip, event.key)
+    return replace(state, trip=trip), effects
+
+
+def pressed(state: State, event: PanelPressed) -> Done:
+    """Return the state after a button of the panel."""
+    if event.button == "help" and state.trip.trip_id:
+        return replace(state, trip=replace(state.trip, help=True)), ()
+    return state, ()
+
+
+def left(state: State, event: ExitSeen) -> Done:
+    """Return the state after the exit was seen: commits a fixed bill, flags goods without one."""
+    trip = state.trip
+    if trip.phase == "locked":
+        return _commit(state, event)
+    goods = trip.lines or any(doubt.kind != "own" for doubt in trip.doubts)
+    if trip.phase in ("shopping", "closing") and event.source != "tap" and goods:
+        note = Note("EXIT-UNPAID", "error", f"goods passed the exit unpaid ({event.source})")
+        return replace(state, trip=basket.flag(trip, "exit_unpaid")), (note,)
+    return state, ()
+
+
+def _commit(state: State, event: ExitSeen) -> Done:
+    trip, limits = state.trip, state.setup.limits
+    total = basket.total_minor(trip)
+    waiting = sum(charge.total_minor for charge in state.sync.outbox)
+    if not trip.lines:
+        return replace(state, trip=replace(trip, phase="cancelled")), ()
+    if total > limits.charge_minor_max or total + waiting > limits.unreceipted_minor_max:
+        trip = replace(basket.flag(trip, "over_limit"), help=True)
+        note = Note("CHARGE-LIMIT", "warning", f"{total} minor units need a member of staff")
+        return replace(state, trip=trip), (note,)
+    trip = replace(
+        trip,
+        phase=session.after(trip.phase, session.EXIT),
+        charge_id=event.fresh_id,
+        charge_seq=state.charge_seq + 1,
+        receipt="saving",
+    )
+    return replace(state, trip=trip, charge_seq=state.charge_seq + 1), ()
+
+
+# -- taps ------------------------------------------------------------------------
+
+
+def _start(state: State, event: Tapped) -> Done:
+    committing = any(isinstance(x.effect, CommitSale) for x in state.unsaved)
+    if committing or not session.allows(state.trip.phase, session.START):
+        return state, ()
+    trip = Trip(
+        trip_id=event.fresh_id,
+        phase=session.after(state.trip.phase, session.START),
+        started_ms=state.wall_ms,
+    )
+    state = replace(state, trip=trip, lives=(), gone=(), safe_id=1, expected_mg=state.gross_mg, own_until_ns=0)
+    return state, ()
+
+
+def _pick(state: State, event: Tapped) -> Done:
+    product = state.setup.catalog.product(event.value)
+    if product is None or state.trip.phase not in ("shopping", "closing"):
+        return state, ()
+    scan = Scan(0, product.id, "pick", state.t_ns)
+    return judge.rejudge_unexplained(replace(state, trip=basket.add_scan(state.trip, scan)))
+
+
+def _withdraw(state: State, event: Tapped) -> Done:
+    newest = [scan for scan in state.trip.scans if scan.product_id == event.value][-1:]
+    trip = basket.remove_scans(state.trip, tuple(scan.id for scan in newest))
+    return replace(state, trip=trip), ()
+
+
+def _own(state: State, event: Tapped) -> Done:
+    if state.trip.phase != "shopping":
+        return state, ()
+    opened = [x for x in state.trip.doubts if x.kind == "open" and x.delta_mg > 0]
+    if opened:
+        return _own_doubt(state, opened[-1]), ()
+    return replace(state, own_until_ns=state.t_ns + state.setup.limits.own_ms * 1_000_000), ()
+
+
+def _own_doubt(state: State, doubt: Doubt) -> State:
+    """Return the state in which the doubt is the shopper's own, if that is allowed."""
+    live = judge.live_of_doubt(state, doubt.id)
+    if live is None or not judge.owns_another(state, live):
+        return replace(state, trip=basket.flag(state.trip, "own_refused"))
+    trip = basket.remove_doubt(state.trip, doubt.id)
+    trip = replace(trip, doubts=(*trip.doubts, replace(doubt, kind="own")))
+    if state.setup.catalog.product(doubt.product_id) is not None:
+        trip = basket.flag(trip, "own_matches_product")
+    return judge.settle(state, live, trip)
+
+
+def _help(state: State, event: Tapped) -> Done:
+    return replace(state, trip=replace(state.trip, help=bool(state.trip.trip_id))), ()
+
+
+def _helped(state: State, event: Tapped) -> Done:
+    return replace(state, trip=replace(state.trip, help=False)), ()
+
+
+def _checkout(state: State, event: Tapped) -> Done:
+    return _phase(state, session.CHECKOUT), ()
+
+
+def _resume(state: State, event: Tapped) -> Done:
+    return _phase(state, session.RESUME), ()
+
+
+def _cancel(state: State, event: Tapped) -> Done:
+    if state.trip.lines or any(doubt.kind != "own" for doubt in state.trip.doubts):
+        return passing(state, "not_empty"), ()
+    return _phase(state, session.CANCEL), ()
+
+
+def _done(state: State, event: Tapped) -> Done:
+    if state.trip.receipt in ("", "saving"):
+        return state, ()
+    return _phase(state, session.DONE), ()
+
+
+def _phase(state: State, trigger: str) -> State:
+    phase = session.after(state.trip.phase, trigger)
+    return replace(state, trip=replace(state.trip, phase=phase))
+
+
+# -- answers ---------------------------------------------------------------------
+
+
+def _answer(state: State, event: Tapped) -> Done:
+    prompt = state.trip.prompt
+    if prompt is None or prompt.id != event.prompt:
+        return state, ()
+    doubt = basket.doubt_of(state.trip, prompt.doubt_id)
+    assert doubt is not None, "a prompt outlived its doubt"
+    offered = {option.value for option in prompt.options} | {"own", "out", "help"}
+    if event.value not in offered:
+        return state, (Note("ANSWER-UNKNOWN", "warning", f"{event.value[:40]!r} was not offered"),)
+    state = replace(state, trip=replace(state.trip, prompt=None))
+    kind, _, value = event.value.partition(":")
+    if kind == "own":
+        return _own_doubt(state, doubt), ()
+    if kind == "yes":
+        return _confirm(state, doubt, value), ()
+    if kind == "pick":
+        return _pick(state, replace(event, value=value))
+    if kind == "line":
+        return _took_line(state, doubt, int(value)), ()
+    if kind == "help":
+        return _help(state, event)
+    return state, ()  # "out": it will be taken out, and that explains it
+
+
+def _confirm(state: State, doubt: Doubt, product_id: str) -> State:
+    """The shopper insists, against mass or look: charged, marked for review, and flagged."""
+    live = judge.live_of_doubt(state, doubt.id)
+    product = state.setup.catalog.product(product_id)
+    if live is None or product is None:
+        return state
+    scan = [x.id for x in state.trip.scans if x.product_id == product_id][:1]
+    trip = basket.remove_scans(basket.remove_doubt(state.trip, doubt.id), tuple(scan))
+    trip, line = basket.add_line(
+        trip,
+        product,
+        mass_mg=doubt.delta_mg,
+        amount_minor=amount_minor(product, doubt.delta_mg, state.setup.limits.division_mg),
+        reason=f"confirmed by the shopper; {doubt.reason}",
+        step_id=doubt.step_id,
+        review=True,
+    )
+    return judge.settle(state, live, basket.flag(trip, "mismatch"), (line.id,))
+
+
+def _took_line(state: State, doubt: Doubt, line_id: int) -> State:
+    live = judge.live_of_doubt(state, doubt.id)
+    if live is None:
+        return state
+    trip = basket.remove_doubt(basket.remove_lines(state.trip, (line_id,)), doubt.id)
+    return judge.settle(state, live, trip)
+
+
+_ACTS: dict[str, Callable[[State, Tapped], Done]] = {
+    taps.START: _start,
+    taps.ANSWER: _answer,
+    taps.PICK: _pick,
+    taps.WITHDRAW: _withdraw,
+    taps.OWN: _own,
+    taps.HELP: _help,
+    taps.HELPED: _helped,
+    taps.CHECKOUT: _checkout,
+    taps.RESUME: _resume,
+    taps.CANCEL: _cancel,
+    taps.DONE: _done,
+}
+assert _ACTS.keys() == taps.ACTIONS

@@ -1,0 +1,184 @@
+"""What happens because time passes: questions, expiries, flags, and the rest before paying."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cart.core import basket, judge, session
+from cart.core.effects import Effect, KeepCrop, Note
+from cart.core.evidence import look_at_drop
+from cart.core.screen import options_for
+from cart.core.state import Live, State
+from cart.core.trip import Doubt, Option
+from cart.core.weight import Step
+
+Done = tuple[State, tuple[Effect, ...]]
+
+MS = 1_000_000
+ASKS_MAX = 2
+PASSING_NS = 5 * 1_000_000_000
+RESIDUAL_NS = 1_000_000_000
+
+
+def remind(state: State) -> Done:
+    """Return the state after the time that its `t_ns` says has passed."""
+    state = judge.forget_settled(_forget_passing(state))
+    if state.trip.phase not in session.SHOPPING_PHASES:
+        return state, ()
+    state, effects = _missed_change(state)
+    state, more = _expire_scans(state)
+    effects += more
+    state, more = _ask_and_flag(state)
+    effects += more
+    return _lock(state), effects
+
+
+def passing(state: State, code: str) -> State:
+    """Return the state with a notice that vanishes after a few seconds."""
+    others = tuple(x for x in state.passing if x[0] != code)
+    return replace(state, passing=(*others, (code, state.t_ns + PASSING_NS)))
+
+
+def at_rest(state: State) -> bool:
+    """Return True if the load stands and no change is still being weighed."""
+    weighing = any(not live.final for live in state.lives)
+    return (
+        state.load_state == "ok"
+        and state.gross_mg is not None
+        and not weighing
+        and state.standstill_ns >= state.changed_ns
+    )
+
+
+def residual_mg(state: State) -> int:
+    """Return by how much the load differs from what the changes add up to; 0 if unknown."""
+    if state.gross_mg is None or state.expected_mg is None:
+        return 0
+    return state.gross_mg - state.expected_mg
+
+
+def _forget_passing(state: State) -> State:
+    if all(until_ns > state.t_ns for _, until_ns in state.passing):
+        return state
+    left = tuple(x for x in state.passing if x[1] > state.t_ns)
+    return replace(state, passing=left)
+
+
+def _missed_change(state: State) -> Done:
+    """Conservation: a standstill that the steps do not add up to is a change like any other.
+
+    This is how goods that moved while the scale or the daemon was down are found.
+    """
+    off_mg = residual_mg(state)
+    if abs(off_mg) <= state.setup.limits.residual_mg or not at_rest(state):
+        return state, ()
+    if state.t_ns - max(state.standstill_ns, state.changed_ns) < RESIDUAL_NS:
+        return state, ()
+    number = state.trip.next_id
+    state = replace(state, trip=replace(state.trip, next_id=number + 1))
+    step = Step(-number, 0, 0, off_mg, 4_000, "standing", True)
+    note = Note("MISSED-CHANGE", "warning", f"{off_mg // 1000:+d} g found at a standstill")
+    state, effects = judge.stepped(state, step, state.standstill_ns, state.standstill_ns)
+    state = replace(state, standstill_ns=state.t_ns)
+    return reopen(state), (note, *effects)
+
+
+def reopen(state: State) -> State:
+    """Return the state in which a fixed bill is open again, because the load changed."""
+    phase = session.after(state.trip.phase, session.CHANGED)
+    return replace(state, trip=replace(state.trip, phase=phase))
+
+
+def _expire_scans(state: State) -> Done:
+    if state.load_state != "ok":
+        return state, ()  # without a scale nothing can be seen to land: scans wait
+    limit_ns = state.t_ns - state.setup.limits.scan_wait_ms * MS
+    old = tuple(scan for scan in state.trip.scans if scan.t_ns < limit_ns)
+    if not old:
+        return state, ()
+    trip = basket.remove_scans(state.trip, tuple(scan.id for scan in old))
+    notes = tuple(Note("SCAN-EXPIRED", "info", f"{scan.product_id} was scanned and never landed") for scan in old)
+    return passing(replace(state, trip=trip), "scan_expired"), notes
+
+
+def _ask_and_flag(state: State) -> Done:
+    effects: tuple[Effect, ...] = ()
+    for doubt in state.trip.doubts:
+        live = judge.live_of_doubt(state, doubt.id)
+        if doubt.kind != "open" or (live is not None and not live.final):
+            continue
+        if _age_ms(state, doubt) >= state.setup.limits.flag_after_ms:
+            state, more = _flag(state, doubt, live)
+            effects += more
+        elif state.trip.prompt is None and _is_due(state, doubt):
+            kind, args, options = _question(state, doubt, live)
+            state = replace(state, trip=basket.ask(state.trip, doubt, kind, options, args))
+            effects += (Note("ASKED", "info", f"{kind}: {doubt.reason}"),)
+    return state, effects
+
+
+def _is_due(state: State, doubt: Doubt) -> bool:
+    limits = state.setup.limits
+    if doubt.asked >= ASKS_MAX:
+        return False
+    if doubt.asked == 1:
+        return _age_ms(state, doubt) >= limits.ask_again_ms
+    if doubt.product_id or state.trip.phase == "closing":
+        return _age_ms(state, doubt) >= limits.ask_doubt_ms
+    return _age_ms(state, doubt) >= limits.ask_after_ms
+
+
+def _question(state: State, doubt: Doubt, live: Live | None) -> tuple[str, tuple[str, ...], tuple[Option, ...]]:
+    """Return the kind, the words and the answers of the question about this doubt."""
+    grams = str(abs(doubt.delta_mg) // 1000)
+    if doubt.delta_mg < 0:
+        newest = sorted(state.trip.lines, key=lambda line: abs(line.mass_mg + doubt.delta_mg))[:4]
+        options = tuple(Option(f"line:{x.id}", x.name, x.product_id) for x in newest)
+        return "what_removed", (grams,), options
+    product = state.setup.catalog.product(doubt.product_id)
+    if product is None:
+        return "scan_it", (grams,), options_for(state, live)
+    yes = (Option(f"yes:{product.id}", product.name, product.id),)
+    others = tuple(x for x in options_for(state, live) if x.value != f"pick:{product.id}")
+    expected = str(product.mass_mg // 1000)
+    if product.sold_by == "piece" and _mass_is_off(doubt, product.mass_mg, product.mass_sd_mg):
+        return "weight_differs", (product.name, expected, grams), (*yes, *others[:3])
+    return "wrong_label", (product.name,), (*yes, *others[:3])
+
+
+def _mass_is_off(doubt: Doubt, mass_mg: int, mass_sd_mg: int) -> bool:
+    return abs(doubt.delta_mg - mass_mg) > 4 * (mass_sd_mg + doubt.sigma_mg)
+
+
+def _flag(state: State, doubt: Doubt, live: Live | None) -> Done:
+    """Nobody answered: the goods stay a doubt that blocks paying, and staff see it."""
+    trip = basket.change_doubt(state.trip, replace(doubt, kind="flagged"))
+    if trip.prompt is not None and trip.prompt.doubt_id == doubt.id:
+        trip = replace(trip, prompt=None)
+    code = "mismatch" if doubt.product_id else "unscanned" if doubt.delta_mg > 0 else "missing"
+    state = replace(state, trip=basket.flag(trip, code))
+    effects: tuple[Effect, ...] = (Note("FLAGGED", "warning", f"{code}: {doubt.reason}"),)
+    look = live and look_at_drop(state.looks, live.t_start_ns, live.t_accept_ns)
+    return state, (*effects, KeepCrop(look.track, code)) if look else effects
+
+
+def _lock(state: State) -> State:
+    """Return the state with the bill fixed, if it may be: hands off, at rest, all explained."""
+    trip = state.trip
+    rested_ms = (state.t_ns - state.changed_ns) // MS
+    if (
+        trip.phase != "closing"
+        or trip.prompt is not None
+        or any(doubt.kind != "own" for doubt in trip.doubts)
+        or rested_ms < state.setup.limits.hands_off_ms
+        or not at_rest(state)
+        or abs(residual_mg(state)) > state.setup.limits.residual_mg
+    ):
+        return state
+    trip = basket.remove_scans(trip, tuple(scan.id for scan in trip.scans))
+    trip = replace(trip, phase=session.after(trip.phase, session.SETTLED))
+    return replace(state, trip=trip)
+
+
+def _age_ms(state: State, doubt: Doubt) -> int:
+    return (state.t_ns - doubt.t_ns) // MS

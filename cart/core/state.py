@@ -1,0 +1,104 @@
+"""The state of the core: values only, replaced and never changed in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cart.core.effects import CommitSale, Save, Screen
+from cart.core.evidence import Look
+from cart.core.setup import Setup
+from cart.core.sync import Sync
+from cart.core.trip import Doubt, Line, Scan, Trip
+from cart.core.weight import WeightState
+
+GONE_NS = 60_000_000_000
+"""How long a line that was taken out can simply be put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A change of load that is still under judgement, or still unexplained.
+
+    key        what it was explained by: ("unknown", suspect), ("scan", products...), ...
+    lines      lines that it added
+    gone       lines that it took out
+    scans      waiting scans that it used up
+    cleared    doubts that it undid
+    doubt_id   the doubt that it left, 0 for none
+    settled    a person answered: evidence no longer changes it
+    """
+
+    step_id: int
+    delta_mg: int
+    sigma_mg: int
+    standing: bool
+    final: bool
+    t_start_ns: int
+    t_accept_ns: int
+    t_final_ns: int = 0
+    key: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
+    gone: tuple[Line, ...] = ()
+    scans: tuple[Scan, ...] = ()
+    cleared: tuple[Doubt, ...] = ()
+    doubt_id: int = 0
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A line that was taken out at t_ns and may come back."""
+
+    t_ns: int
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """A transaction that the database has not confirmed, or could not store."""
+
+    effect: Save | CommitSale
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the core knows.
+
+    t_ns          the latest time of any event
+    gross_mg      load at the last standstill, None before the first and while the scale is lost
+    expected_mg   load that the changes so far add up to
+    lost          names of sources that do not deliver
+    passing       notices that vanish by themselves: (code, until)
+    own_until_ns  the next thing to land before this is the shopper's own
+    safe_id       lines with a smaller id are on disk
+    decided       changes that got a verdict, and when the last of them landed
+    """
+
+    setup: Setup
+    weight: WeightState
+    t_ns: int = 0
+    wall_ms: int = 0
+    incarnation: str = ""
+    trip: Trip = field(default_factory=Trip)
+    looks: tuple[Look, ...] = ()
+    lives: tuple[Live, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    sync: Sync = field(default_factory=Sync)
+    load_state: str = "no_data"
+    gross_mg: int | None = None
+    expected_mg: int | None = None
+    standstill_ns: int = 0
+    changed_ns: int = 0
+    lost: tuple[str, ...] = ()
+    passing: tuple[tuple[str, int], ...] = ()
+    own_until_ns: int = 0
+    save_seq: int = 0
+    charge_seq: int = 0
+    unsaved: tuple[Unsaved, ...] = ()
+    save_failed_ns: int = 0
+    safe_id: int = 1
+    decided: int = 0
+    decided_drop_ns: int = 0
+    screen: Screen = field(default_factory=lambda: Screen(0, "idle"))
+    panel: tuple[str, str] = ("", "")

@@ -1,0 +1,353 @@
+"""The whole cart as one pure function: `step(state, event) -> (state, effects)`.
+
+Each type of event has one handler. After it, whatever it was, the trip is
+saved if it changed, and the screen and the panel are brought up to date, so
+that no handler can forget to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from cart.core import basket, judge, people, reminders, screen, session, sync, weight
+from cart.core.effects import CloseCharge, CommitSale, Effect, Note, Save
+from cart.core.events import (
+    BrokerDown,
+    BrokerUp,
+    CellAccelerated,
+    CellFault,
+    CellIdentified,
+    CellTemperature,
+    Classified,
+    Delivered,
+    Event,
+    ExitSeen,
+    LoadSampled,
+    MessageRefused,
+    PanelPressed,
+    Receipted,
+    Restored,
+    Saved,
+    SaveFailed,
+    Sighted,
+    SourceBack,
+    SourceLost,
+    Tapped,
+    Tick,
+    VisionAlive,
+)
+from cart.core.evidence import looked
+from cart.core.setup import Setup
+from cart.core.state import State, Unsaved
+from cart.core.trip import Charge, Scan, Trip
+from cart.core.weight_values import Told
+
+Done = tuple[State, tuple[Effect, ...]]
+
+SAVE_AGAIN_NS = 2_000_000_000
+SAME_ITEM_NS = 2_500_000_000
+"""A code seen again so soon, in another pass, is still the item that was seen before."""
+
+
+def initial(setup: Setup) -> State:
+    """Return the state before the first event, which must be `Restored`."""
+    return State(setup=setup, weight=weight.initial(setup.calibration, setup.weight))
+
+
+def step(state: State, event: Event) -> Done:
+    """Return the next state and what the world is asked to do.
+
+    Same state, same event, same result: on any machine, at any time.
+    """
+    before = state.trip
+    state = replace(state, t_ns=max(state.t_ns, event.t_ns))
+    state, effects = _HANDLERS[type(event)](state, event)
+    state, saves = _save(before, state, effects)
+    state, shows = screen.shown(state)
+    return state, (*effects, *saves, *shows)
+
+
+# -- saving ----------------------------------------------------------------------
+
+
+def _save(before: Trip, state: State, effects: tuple[Effect, ...]) -> Done:
+    if state.trip == before or any(isinstance(x, Save | CommitSale) for x in effects):
+        return state, ()
+    state = replace(state, trip=replace(state.trip, anchor_mg=state.expected_mg))
+    entries = basket.journal(before, state.trip)
+    seq = state.save_seq + 1
+    effect: Save | CommitSale = Save(seq, entries, state.trip)
+    if state.trip.charge_id and state.trip.charge_id != before.charge_id:
+        effect = CommitSale(seq, entries, state.trip, _charge(state))
+    unsaved = (*state.unsaved, Unsaved(effect))
+    return replace(state, save_seq=seq, unsaved=unsaved), (effect,)
+
+
+def _charge(state: State) -> Charge:
+    trip = state.trip
+    return Charge(
+        charge_id=trip.charge_id,
+        seq=trip.charge_seq,
+        trip_id=trip.trip_id,
+        wall_ms=state.wall_ms,
+        currency=state.setup.catalog.currency,
+        total_minor=basket.total_minor(trip),
+        lines=trip.lines,
+        flags=trip.flags,
+        catalog_version=state.setup.catalog.version,
+        not_for_trade=state.setup.not_for_trade,
+    )
+
+
+def _saved(state: State, event: Saved) -> Done:
+    done = [x.effect for x in state.unsaved if x.effect.seq == event.seq]
+    left = tuple(x for x in state.unsaved if x.effect.seq != event.seq)
+    failed_ns = state.save_failed_ns if any(x.failed for x in left) else 0
+    state = replace(state, unsaved=left, save_failed_ns=failed_ns)
+    effects: tuple[Effect, ...] = ()
+    for effect in done:
+        if effect.trip.trip_id == state.trip.trip_id:
+            state = replace(state, safe_id=max(state.safe_id, effect.trip.next_id))
+        if isinstance(effect, CommitSale):
+            charge = effect.charge
+            queue, effects = sync.committed(state.sync, event, charge.total_minor, charge.wall_ms)
+            state = _receipt(replace(state, sync=queue), charge.charge_id, "saved")
+    return state, effects
+
+
+def _save_failed(state: State, event: SaveFailed) -> Done:
+    unsaved = tuple(replace(x, failed=True) if x.effect.seq == event.seq else x for x in state.unsaved)
+    note = Note("SAVE-FAILED", "error", event.reason)
+    return replace(state, unsaved=unsaved, save_failed_ns=state.t_ns), (note,)
+
+
+def _save_again(state: State) -> Done:
+    """Return the failed transactions as one new one: all their entries, and the trip as it is now."""
+    failed = [x.effect for x in state.unsaved if x.failed]
+    if not failed or state.t_ns - state.save_failed_ns < SAVE_AGAIN_NS:
+        return state, ()
+    entries = tuple(entry for effect in failed for entry in effect.entries)
+    charges = [effect.charge for effect in failed if isinstance(effect, CommitSale)]
+    seq = state.save_seq + 1
+    effect: Save | CommitSale = Save(seq, entries, state.trip)
+    if charges:
+        assert len(charges) == 1, "a trip began before the sale of the last one was stored"
+        effect = CommitSale(seq, entries, state.trip, charges[0])
+    unsaved = (*(x for x in state.unsaved if not x.failed), Unsaved(effect))
+    return replace(state, save_seq=seq, unsaved=unsaved, save_failed_ns=state.t_ns), (effect,)
+
+
+def _restored(state: State, event: Restored) -> Done:
+    """Take up the trip that was open. Monotonic times of an earlier run mean nothing now."""
+    trip = event.trip or Trip()
+    if trip.phase == "locked":
+        trip = replace(trip, phase=session.after(trip.phase, session.CHANGED))
+    if trip.receipt in ("saving", "saved"):
+        waits = any(row.charge_id == trip.charge_id for row in event.outbox)
+        trip = replace(trip, receipt="saved" if waits else "receipted")
+    scans = tuple(replace(x, t_ns=event.t_ns, track=0) for x in trip.scans)
+    doubts = tuple(replace(x, t_ns=event.t_ns, step_id=-x.id) for x in trip.doubts)
+    state = replace(
+        state,
+        wall_ms=event.wall_ms,
+        incarnation=event.incarnation,
+        trip=replace(trip, scans=scans, doubts=doubts),
+        sync=sync.restored(event),
+        expected_mg=trip.anchor_mg,
+        save_seq=event.save_seq,
+        charge_seq=event.charge_seq,
+        safe_id=trip.next_id,
+        changed_ns=event.t_ns,
+    )
+    return replace(state, lives=judge.lives_of_doubts(state)), ()
+
+
+# -- load ------------------------------------------------------------------------
+
+
+def _load_sampled(state: State, event: LoadSampled) -> Done:
+    cell, told = weight.sampled(state.weight, event)
+    return _told(replace(state, weight=cell), told)
+
+
+def _accelerated(state: State, event: CellAccelerated) -> Done:
+    cell, told = weight.accelerated(state.weight, event)
+    return _told(replace(state, weight=cell), told)
+
+
+def _told(state: State, told: Iterable[Told]) -> Done:
+    effects: tuple[Effect, ...] = ()
+    for value in told:
+        if isinstance(value, weight.Step):
+            state, more = _stepped(state, value)
+        elif isinstance(value, weight.Standstill):
+            state, more = _stood(state, value), ()
+        else:
+            state, more = _load_state(state, value)
+        effects += more
+    return state, effects
+
+
+def _stepped(state: State, change: weight.Step) -> Done:
+    if state.trip.phase not in session.SHOPPING_PHASES:
+        return replace(state, changed_ns=state.t_ns, expected_mg=None), ()
+    lasted_ns = (change.t_accept_ms - change.t_start_ms) * 1_000_000
+    state, effects = judge.stepped(state, change, state.t_ns - lasted_ns, state.t_ns)
+    return reminders.reopen(state), effects
+
+
+def _stood(state: State, rest: weight.Standstill) -> State:
+    state = replace(state, gross_mg=rest.gross_mg, standstill_ns=state.t_ns)
+    idle = state.trip.phase not in session.SHOPPING_PHASES
+    small = abs(reminders.residual_mg(state)) <= state.setup.limits.residual_mg
+    if idle or state.expected_mg is None or (small and reminders.at_rest(state)):
+        return replace(state, expected_mg=rest.gross_mg)
+    return state
+
+
+def _load_state(state: State, value: weight.LoadState) -> Done:
+    gross_mg = state.gross_mg if value.state == "ok" else None
+    state = replace(state, load_state=value.state, gross_mg=gross_mg, changed_ns=state.t_ns)
+    level = "info" if value.state == "ok" else "error"
+    return state, (Note("SCALE-STATE", level, f"the scale is {value.state}"),)
+
+
+def _cell_identified(state: State, event: CellIdentified) -> Done:
+    return state, ()
+
+
+def _cell_fault(state: State, event: CellFault) -> Done:
+    cell, told = weight.faulted(state.weight, event)
+    state, effects = _told(replace(state, weight=cell), told)
+    return state, (Note("SCALE-FAULT", "warning", f"{event.code} {event.text}".strip()), *effects)
+
+
+# -- camera ----------------------------------------------------------------------
+
+
+def _sighted(state: State, event: Sighted) -> Done:
+    if state.trip.phase not in ("shopping", "closing"):
+        return state, ()
+    product = state.setup.catalog.of_gtin(event.gtin) if event.gtin else None
+    if product is None:
+        text = f"{event.symbology} {event.gtin or event.text[:40]!r} is not in the catalogue"
+        note = Note("CODE-UNKNOWN", "info", text)
+        known = any(code == "unknown_code" for code, _ in state.passing)
+        return reminders.passing(state, "unknown_code"), () if known else (note,)
+    old = _same_sighting(state, event, product.id)
+    if old is not None:
+        newer = replace(old, votes=max(old.votes, event.votes), moved=old.moved or event.moved)
+        return replace(state, trip=basket.change_scan(state.trip, newer)), ()
+    if _just_landed(state, event, product.id):
+        return state, ()
+    scan = Scan(0, product.id, "code", event.t_frame_ns, event.track, event.votes, event.moved)
+    return judge.rejudge_unexplained(replace(state, trip=basket.add_scan(state.trip, scan)))
+
+
+def _same_sighting(state: State, event: Sighted, product_id: str) -> Scan | None:
+    for scan in state.trip.scans:
+        soon = abs(event.t_frame_ns - scan.t_ns) < SAME_ITEM_NS
+        same = scan.source == "code" and scan.product_id == product_id
+        if same and (soon or scan.track == event.track):
+            return scan
+    return None
+
+
+def _just_landed(state: State, event: Sighted, product_id: str) -> bool:
+    """Return True if this code belongs to an item that is already explained."""
+    for live in state.lives:
+        if any(x.track == event.track and x.product_id == product_id for x in live.scans):
+            return True
+        if product_id in live.key[1:] and event.t_frame_ns - live.t_accept_ns < SAME_ITEM_NS:
+            return True
+    return False
+
+
+def _classified(state: State, event: Classified) -> Done:
+    state = replace(state, looks=looked(state.looks, event))
+    if state.trip.phase not in session.SHOPPING_PHASES:
+        return state, ()
+    return judge.rejudge_recent(state)
+
+
+def _vision_alive(state: State, event: VisionAlive) -> Done:
+    return _lost(state, "view", event.covered), ()
+
+
+# -- store, sources and time -------------------------------------------------------
+
+
+def _store_answered(state: State, event: BrokerUp | BrokerDown | Delivered | Receipted) -> Done:
+    queue, effects = sync.changed(state.sync, event)
+    state = replace(state, sync=queue)
+    for effect in effects:
+        if isinstance(effect, CloseCharge):
+            word = "rejected" if effect.verdict == "rejected" else "receipted"
+            state = _receipt(state, effect.charge_id, word)
+    return state, effects
+
+
+def _receipt(state: State, charge_id: str, word: str) -> State:
+    """Return the state whose trip shows how far its receipt is, if it is that charge's trip."""
+    if state.trip.charge_id != charge_id:
+        return state
+    return replace(state, trip=replace(state.trip, receipt=word))
+
+
+def _message_refused(state: State, event: MessageRefused) -> Done:
+    return state, (Note("MESSAGE-REFUSED", "warning", f"{event.topic}: {event.reason}"),)
+
+
+def _source_lost(state: State, event: SourceLost) -> Done:
+    note = Note("SOURCE-LOST", "error", f"{event.name}: {event.reason}")
+    return _lost(state, event.name, True), (note,)
+
+
+def _source_back(state: State, event: SourceBack) -> Done:
+    return _lost(state, event.name, False), (Note("SOURCE-BACK", "info", event.name),)
+
+
+def _lost(state: State, name: str, gone: bool) -> State:
+    others = tuple(x for x in state.lost if x != name)
+    lost = tuple(sorted((*others, name))) if gone else others
+    return state if lost == state.lost else replace(state, lost=lost)
+
+
+def _ticked(state: State, event: Tick) -> Done:
+    state = replace(state, wall_ms=event.wall_ms)
+    cell, told = weight.ticked(state.weight, event.t_ns)
+    state, effects = _told(replace(state, weight=cell), told)
+    queue, more = sync.ticked(state.sync, event.t_ns)
+    effects += more
+    state, more = reminders.remind(replace(state, sync=queue))
+    effects += more
+    state, more = _save_again(state)
+    return state, effects + more
+
+
+_HANDLERS: dict[type[Any], Callable[[State, Any], Done]] = {
+    Restored: _restored,
+    Tick: _ticked,
+    LoadSampled: _load_sampled,
+    CellAccelerated: _accelerated,
+    CellIdentified: _cell_identified,
+    CellTemperature: _cell_identified,
+    CellFault: _cell_fault,
+    Sighted: _sighted,
+    Classified: _classified,
+    VisionAlive: _vision_alive,
+    Tapped: people.tapped,
+    PanelPressed: people.pressed,
+    ExitSeen: people.left,
+    Saved: _saved,
+    SaveFailed: _save_failed,
+    BrokerUp: _store_answered,
+    BrokerDown: _store_answered,
+    Delivered: _store_answered,
+    Receipted: _store_answered,
+    MessageRefused: _message_refused,
+    SourceLost: _source_lost,
+    SourceBack: _source_back,
+}
