@@ -1,0 +1,160 @@
+"""Smooth means of the load and how far each may be trusted: exact integers, learned from the load itself.
+
+A window is three box means of `box` readings in a row: bell-shaped, 3 * box - 2 readings long. Its ends are soft, so
+the swing of the basket and the shaking of the floor, which have no mean, cancel in it. Three running sums over the
+kept readings give any window at any reading with four look-ups, exactly.
+
+Noise is judged at three places:
+* `swing`: mean square of what a short window leaves over, in the last 0.3 s. It follows the moment.
+* the learned variance of each window's mean, taken as its square distance from the longest window around the same
+  moment, over some seconds. It knows the noise's colour: a wheel turning once in 0.8 s is white to nobody.
+* the variance believed now is the learned one times how much the swing has grown since it was learned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+BOXES = (4, 8, 12, 16, 24, 32, 64)
+"""Box lengths of the windows, in readings at 80 a second: 0.12, 0.28, 0.42, 0.58, 0.88, 1.2 and 2.4 s long."""
+
+LONGEST = BOXES[-1]
+HISTORY = 5 * LONGEST
+"""Kept readings, 4 s: the longest window, and room to look back for the moment at which a change began."""
+
+SWING_BOX = 7
+SWING_CENTRE = 9  # readings from the end of a window of SWING_BOX to its middle
+SWING_SPAN = 24  # readings over which the swing is a mean: 0.3 s
+BLOCK = 8  # readings between two entries of the noise's own history: 0.1 s
+BLOCKS = 24
+BLOCKS_LATE = 3 * LONGEST // 2 // BLOCK  # the longest window's middle lies this many blocks back
+
+PRIOR_PERCENT = {4: 50, 8: 25, 12: 18, 16: 14, 24: 11, 32: 8, 64: 6}
+"""Standard deviation of a window's mean over the swing's, before anything was learned (standing, 15 Hz basket)."""
+
+LEARN_MAX = 40  # blocks over which the learned variance is a mean: 4 s
+SURPRISE_MAX = 6  # no single block counts for more than so many times what was learned: a hand may be in it
+FLOOR_MG = 150  # no mean is ever trusted further: creep and the walk of the cells
+
+_CUBES = tuple(box**3 for box in range(LONGEST + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What is kept of one series of readings between two calls.
+
+    history  the last readings in counts above zero, oldest first, evenly spaced
+    squares  square of what the short window left over, in mg2, one a reading, the last SWING_SPAN
+    blocks   the swing's variance in mg2, one every BLOCK readings, oldest first
+    learned  variance in mg2 of each window's mean, in the order of BOXES; empty before the first
+    swing    the swing's variance in mg2 at the time of learning
+    weight   blocks learned from so far, at most LEARN_MAX
+    """
+
+    history: tuple[int, ...] = ()
+    squares: tuple[int, ...] = ()
+    blocks: tuple[int, ...] = ()
+    learned: tuple[int, ...] = ()
+    swing: int = 0
+    weight: int = 0
+
+
+class Smoothing:
+    """A track with new readings behind it: windows at any reading. Lives within one call only."""
+
+    __slots__ = ("_counts_per_kg", "_readings", "_squares", "_sums", "count", "first")
+
+    def __init__(self, track: Track, new: list[int], counts_per_kg: int) -> None:
+        """Lay the new readings behind the kept ones; positions count from the oldest kept one."""
+        self._readings = [*track.history, *new]
+        self._counts_per_kg = counts_per_kg
+        self.count = len(self._readings)
+        self.first = len(track.history)
+        # One zero in front: the sum before the first reading.
+        self._sums = [0, *accumulate(accumulate(accumulate(self._readings)))]
+        # The squares end with the newest reading, as the readings do.
+        self._squares = [*track.squares, *map(self._square, range(self.first, self.count))]
+
+    def has(self, box: int, at: int) -> bool:
+        """Whether the window of `box` that ends with the reading `at` lies within what is kept."""
+        return at + 1 >= 3 * box
+
+    def mean_mg(self, box: int, at: int) -> int:
+        """Return the window's mean in mg, the window ending with the reading `at`."""
+        sums = self._sums
+        end = at + 1
+        total = sums[end] - 3 * sums[end - box] + 3 * sums[end - 2 * box] - sums[end - 3 * box]
+        return total * 1_000_000 // (_CUBES[box] * self._counts_per_kg)
+
+    def equal_run(self, at: int, length: int) -> bool:
+        """Whether the `length` readings up to `at` are all equal."""
+        last = self._readings[max(0, at + 1 - length) : at + 1]
+        return len(last) == length and min(last) == max(last)
+
+    def swing_mg2(self, at: int) -> int:
+        """Return the swing's variance in mg2 over the SWING_SPAN readings up to `at`, one of the new ones."""
+        end = len(self._squares) - (self.count - 1 - at)
+        span = self._squares[max(0, end - SWING_SPAN) : end]
+        return sum(span) // len(span)
+
+    def kept(self, track: Track) -> Track:
+        """Return `track` with the newest readings behind it."""
+        return replace(track, history=tuple(self._readings[-HISTORY:]), squares=tuple(self._squares[-SWING_SPAN:]))
+
+    def _square(self, at: int) -> int:
+        if not self.has(SWING_BOX, at):
+            return 0
+        middle_mg = self._readings[at - SWING_CENTRE] * 1_000_000 // self._counts_per_kg
+        left_over = middle_mg - self.mean_mg(SWING_BOX, at)
+        return left_over * left_over
+
+
+def with_block(track: Track, smoothing: Smoothing, at: int, *, calm: bool) -> Track:
+    """Return the track a block later: the swing noted, and learned from where the load rested all the while.
+
+    at    position of the block's last reading
+    calm  no change of load within the longest window
+    """
+    swing = smoothing.swing_mg2(at)
+    track = replace(track, blocks=(*track.blocks[1 - BLOCKS :], swing))
+    if not track.learned:
+        return restarted(track, swing)
+    if not calm or not smoothing.has(LONGEST, at - 3 * LONGEST // 2):
+        return track
+    weight = min(track.weight + 1, LEARN_MAX)
+    learned = tuple(
+        old + (min(_deviation_mg2(smoothing, box, at), SURPRISE_MAX * old + 1) - old) // weight
+        for box, old in zip(BOXES, track.learned, strict=True)
+    )
+    past = track.blocks[-1 - BLOCKS_LATE] if len(track.blocks) > BLOCKS_LATE else swing
+    swing_learned = track.swing + (min(past, SURPRISE_MAX * track.swing) - track.swing) // weight
+    return replace(track, learned=learned, swing=swing_learned, weight=weight)
+
+
+def restarted(track: Track, swing_mg2: int) -> Track:
+    """Return the track with its learned variances replaced by what is usual at this swing."""
+    swing = max(swing_mg2, 1)
+    learned = tuple(swing * PRIOR_PERCENT[box] ** 2 // 10_000 for box in BOXES)
+    return replace(track, learned=learned, swing=swing, weight=LEARN_MAX // 5)
+
+
+def variance_mg2(track: Track, rank: int, swing_mg2: int) -> int:
+    """Return the variance believed now of the mean of window number `rank` of BOXES, in mg2.
+
+    A swing that is small by chance is not believed: at least half the learned variance stays.
+    """
+    swing = max(track.swing, 1)
+    return track.learned[rank] * max(2 * swing_mg2, swing) // (2 * swing) + FLOOR_MG * FLOOR_MG
+
+
+def _deviation_mg2(smoothing: Smoothing, box: int, at: int) -> int:
+    """Return the square distance of a window's mean from that of the longest around the same moment.
+
+    The longest itself is held against the one before it, and so counts half.
+    """
+    if box == LONGEST:
+        deviation = smoothing.mean_mg(LONGEST, at) - smoothing.mean_mg(LONGEST, at - 3 * LONGEST // 2)
+        return deviation * deviation // 2
+    deviation = smoothing.mean_mg(box, at - 3 * (LONGEST - box) // 2) - smoothing.mean_mg(LONGEST, at)
+    return deviation * deviation

@@ -1,0 +1,94 @@
+"""What the weight says, and what it must be told: values only. The rules are in `weight.py` and beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STANDING, ROLLING, ROUGH = "standing", "rolling", "rough"
+
+OK = "ok"
+NO_DATA = "no_data"
+STUCK = "stuck"
+SATURATED = "saturated"
+GARBAGE = "garbage"
+WRONG_RATE = "wrong_rate"
+OVER_RANGE = "over_range"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How counts become mass: mass_mg = (counts - zero_counts) * 1,000,000 / counts_per_kg.
+
+    counts_per_kg  not 0; negative when the cells are wired the other way round
+    zero_counts    what the empty basket reads
+    """
+
+    counts_per_kg: int
+    zero_counts: int
+
+    def mass_mg(self, counts: int) -> int:
+        """Return the mass that one reading stands for, in mg."""
+        return (counts - self.zero_counts) * 1_000_000 // self.counts_per_kg
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Thresholds of the weight. Every figure was set on the simulator, by `cart.sim.weigh_scenes`.
+
+    samples_per_s    the converter's rate: 80, or 160, 320, ... of which means are taken
+    step_mg          smallest change that is told while standing
+    rolling_step_mg  smallest change that is told while rolling; smaller ones are held until the next standstill
+    rough_step_mg    the same on tiles, over bumps, in stop and go
+    over_range_mg    safe load: beyond it, either way, there is no weight
+    platform_mg      sprung mass without goods, for the correction by the accelerometer
+    """
+
+    samples_per_s: int = 80
+    step_mg: int = 6_000
+    rolling_step_mg: int = 40_000
+    rough_step_mg: int = 200_000
+    over_range_mg: int = 50_000_000
+    platform_mg: int = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of load: told when it is believed (provisional), and again under the same id when it is known (final).
+
+    t_start_ms   middle of the change, ms since the first valid reading, converter time
+    t_accept_ms  when it was believed, of both messages
+    delta_mg     what came (positive) or went
+    sigma_mg     standard deviation of delta_mg
+    motion       "standing", "rolling" or "rough": how the cart moved when it happened
+    """
+
+    id: int
+    t_start_ms: int
+    t_accept_ms: int
+    delta_mg: int
+    sigma_mg: int
+    motion: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoadState:
+    """Whether there is a weight at all; told when it changes.
+
+    state  "ok", "no_data", "stuck", "saturated", "garbage", "wrong_rate" or "over_range"
+    """
+
+    state: str
+    t_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """The load rests: gross mass and its sigma; told once after each change, 2 a second at most."""
+
+    t_ms: int
+    gross_mg: int
+    sigma_mg: int
+
+
+Told = Step | LoadState | Standstill
