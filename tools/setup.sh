@@ -107,7 +107,10 @@ set_up_python() {
         [ "$(cat "$VENV/.set-up-$purpose" 2>/dev/null)" = "$stamp" ] && return
     fi
     say "installing the package with extras $extras into .venv"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input -e "$ROOT[$extras]" >&2 || exit 1
+    # What is there already is not worth a line each; what is fetched is.
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input -e "$ROOT[$extras]" 2>&1 |
+        grep --line-buffered -v '^Requirement already satisfied' >&2
+    [ "${PIPESTATUS[0]}" -eq 0 ] || { say "pip failed; see above"; exit 1; }
     printf '%s\n' "$stamp" >"$VENV/.set-up-$purpose"
 }
 

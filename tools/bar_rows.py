@@ -1,0 +1,260 @@
+"""The rows of `./tools/bars`: each function measures one figure, or raises NotMeasured with the reason."""
+
+import csv
+import importlib.util
+import json
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tools.measuring import PYTHON, ROOT, NotMeasured, bar, cart, field, finished, scope, tool
+
+SHARED = Path(os.environ.get("CART_SHARED") or ROOT.parent / "shared") / "data"
+RECORDINGS = ROOT / "tests" / "recordings"
+TRIP_TIMEOUT_S = 240
+
+# -- the demo trip -----------------------------------------------------------------------
+
+DEMO = "cart bench --headless --trip demo -o json"
+
+
+@cache
+def demo_trip() -> subprocess.CompletedProcess:
+    """Run the demo trip once for all rows that look at it."""
+    return cart(*DEMO.split()[1:], timeout_s=TRIP_TIMEOUT_S)
+
+
+@bar("demo-receipted", "demo trip: exit code; 0 = receipted and equal to the truth", "=", 0, "", DEMO)
+def demo_receipted() -> float:
+    """Exit code of the demo trip."""
+    return demo_trip().returncode
+
+
+@bar("demo-verdict", "demo trip: drop to verdict when standing, p95", "<=", 1_200, "ms", DEMO)
+def demo_verdict() -> float:
+    """Verdict delay of the demo trip."""
+    return field(demo_trip(), "verdict_ms_p95")
+
+
+@bar("demo-screen", "demo trip: frame's timestamp to the screen's stream for a scan, p95", "<=", 100, "ms", DEMO)
+def demo_screen() -> float:
+    """Scan to screen delay of the demo trip."""
+    return field(demo_trip(), "scan_to_screen_ms_p95")
+
+
+@bar("memory", "daemon and vision together in the demo trip, resident", "<=", 250, "MB", DEMO)
+def memory() -> float:
+    """Resident memory of the demo trip's two processes."""
+    return field(demo_trip(), "rss_mb")
+
+
+@bar("fresh-clone", "a clone in an empty folder: exit code of ./tools/bench --headless --trip demo", "=", 0, "",
+     "git clone . DIR && cd DIR && ./tools/bench --headless --trip demo", full=True)  # fmt: skip
+def fresh_clone() -> float:
+    """Exit code of the demo trip in a clone that sets itself up; committed files only."""
+    with tempfile.TemporaryDirectory() as folder:
+        cloned = finished(["git", "clone", "-q", str(ROOT), f"{folder}/clone"], 120)
+        if cloned.returncode:
+            raise NotMeasured("not a git checkout")
+        return finished([f"{folder}/clone/tools/bench", "--headless", "--trip", "demo"], 1_800).returncode
+
+
+# -- the kill tests ------------------------------------------------------------------------
+
+
+@cache
+def chaos() -> subprocess.CompletedProcess:
+    """Run the kill tests once for all three rows."""
+    return tool("chaos", "--only", "kill", "-o", "json", timeout_s=3_600)
+
+
+def _kill_row(who: str) -> None:
+    @bar(f"kill-{who}", f"kill -9 of the {who} at random points: trips whose charge was not right and once", "=", 0,
+         "trips", "./tools/chaos --only kill -o json", full=True)  # fmt: skip
+    def wrong_charges() -> float:
+        return field(chaos(), f"{who}.wrong")
+
+
+for _who in ("daemon", "vision", "broker"):
+    _kill_row(_who)
+
+
+# -- the package ---------------------------------------------------------------------------
+
+
+@bar("import-vendors", "vendor packages that `import cart` pulls in", "=", 0, "packages",
+     "python -X importtime -c 'import cart, cart.__main__'")  # fmt: skip
+def import_vendors() -> float:
+    """Packages from site-packages that are loaded after the import."""
+    code = (
+        "import sys; before = set(sys.modules); import cart, cart.__main__\n"
+        "places = {n.split('.')[0] for n in set(sys.modules) - before"
+        " if 'site-packages' in (getattr(sys.modules[n], '__file__', None) or '')}\n"
+        "print(len(places))"
+    )
+    return int(finished([str(PYTHON), "-c", code], 60).stdout)
+
+
+@bar("help-cpu", "CPU time of `cart --help`, least of 5", "<=", 0.25, "s", "time cart --help")
+def help_cpu() -> float:
+    """CPU seconds; the least, since other work on the machine only adds."""
+    costs = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        finished([str(PYTHON), "-m", "cart", "--help"], 60)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(costs)
+
+
+# -- recognition -----------------------------------------------------------------------------
+
+
+@bar("model-top1", "classifier on the val photos, network and head that never saw them: fine top-1", ">=", 75, "%",
+     "tools/eval_classifier.py -o json")  # fmt: skip
+def model_top1() -> float:
+    """Top-1 in percent."""
+    if not (SHARED / "grocery").is_dir():
+        raise NotMeasured("the shared photos are not there")
+    return field(tool("eval_classifier.py", "-o", "json"), "top1_percent")
+
+
+@bar("barcode-wrong", "wrong retail numbers read on the shared barcode photos", "=", 0, "numbers",
+     "cart camera read ../shared/data/barcodes/images/...")  # fmt: skip
+def barcode_wrong() -> float:
+    """Wrong retail numbers, judged by the exam that lies beside the photos; every 6th photo without --full."""
+    return sum(reads.wrong_retail for reads in _barcode_exam())
+
+
+@bar("barcode-read", "shared barcode photos whose code is read", ">=", 82, "%",
+     "cart camera read ../shared/data/barcodes/images/...")  # fmt: skip
+def barcode_read() -> float:
+    """Percent of the photos with a code; the bar is what zxing-cpp alone reads, unchecked."""
+    exam = [reads for reads in _barcode_exam() if reads.has_code]
+    return 100 * sum(reads.right for reads in exam) / len(exam)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What one photo gave."""
+
+    has_code: bool
+    right: bool
+    wrong_retail: int
+
+
+@cache
+def _barcode_exam() -> list[Reads]:
+    folder = SHARED / "barcodes"
+    if not folder.is_dir():
+        raise NotMeasured("the shared photos are not there")
+    with (folder / "manifest.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[:: 1 if scope.full else 6]
+    result = cart("camera", "read", *(str(folder / row["file"]) for row in rows), timeout_s=1_800)
+    answers = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+    if len(answers) != len(rows):
+        raise NotMeasured(f"{len(answers)} answers for {len(rows)} photos: {result.stderr.strip()[-120:]}")
+    judge = _exam_judge(folder)
+    found = []
+    for row, answer in zip(rows, answers, strict=True):
+        right, wrong = judge(row, [(code["symbology"], code["text"]) for code in answer.get("codes", [])])
+        found.append(Reads(row["symbology"] != "NONE", right, sum(code[0] == "gtin" for code in wrong)))
+    return found
+
+
+def _exam_judge(folder: Path) -> Callable:
+    spec = importlib.util.spec_from_file_location("run_exam", folder / "run_exam.py")
+    assert spec is not None
+    assert spec.loader is not None
+    exam = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(exam)
+    return exam.judge
+
+
+# -- weighing ----------------------------------------------------------------------------------
+
+
+@cache
+def scale_score() -> subprocess.CompletedProcess:
+    """Run the scorer of the weight detector, standing."""
+    return tool("score_scale.py", "--motion", "standing", "-o", "json", timeout_s=1_800)
+
+
+SCORE = "tools/score_scale.py --motion standing -o json"
+
+
+@bar("scale-delay", "standing, 10 g to 5 kg: hand off to final step, p95", "<=", 800, "ms", SCORE)
+def scale_delay() -> float:
+    """Acceptance delay."""
+    return field(scale_score(), "delay_ms_p95")
+
+
+@bar("scale-error", "standing, up to 1 kg: error of the final step, p95", "<=", 3, "g", SCORE)
+def scale_error() -> float:
+    """Error of the final mass."""
+    return field(scale_score(), "error_mg_p95") / 1_000
+
+
+@bar("scale-false", "standing: false events", "=", 0, "events", SCORE)
+def scale_false() -> float:
+    """Events without a true change."""
+    return field(scale_score(), "false_events")
+
+
+# -- replay --------------------------------------------------------------------------------------
+
+
+@bar(
+    "replay", "golden recordings that replay with a difference", "=", 0, "recordings", "cart replay tests/recordings/*"
+)
+def replay() -> float:
+    """Recordings that differ, on the Python of the environment."""
+    return _differences(PYTHON)
+
+
+@bar("replay-3.13", "the same on Python 3.13", "=", 0, "recordings", "python3.13 -m cart replay tests/recordings/*")
+def replay_313() -> float:
+    """Recordings that differ on Python 3.13, in an environment made for it."""
+    return _differences(_python_313())
+
+
+def _differences(python: Path) -> int:
+    recordings = sorted(path for path in RECORDINGS.glob("*") if not path.name.startswith((".", "README")))
+    if not recordings:
+        raise NotMeasured("there is no golden recording yet")
+    if not (ROOT / "cart" / "commands" / "replay.py").exists():
+        raise NotMeasured("`cart replay` does not exist yet")
+    results = [finished([str(python), "-m", "cart", "replay", str(path)], 600) for path in recordings]
+    return sum(result.returncode != 0 for result in results)
+
+
+def _python_313() -> Path:
+    """Return a Python 3.13 that has what a replay needs; makes .venv-3.13 for it once."""
+    made = ROOT / ".venv-3.13" / "bin" / "python"
+    if not made.exists() or finished([str(made), "-c", "import msgspec, biip"], 60).returncode:
+        base = _interpreter_313()
+        finished([base, "-m", "venv", "--clear", str(ROOT / ".venv-3.13")], 120)
+        result = finished([str(made), "-m", "pip", "install", "-q", "msgspec", "biip"], 600)
+        if result.returncode:
+            raise NotMeasured(f"cannot install msgspec for Python 3.13: {result.stderr.strip()[-120:]}")
+    return made
+
+
+def _interpreter_313() -> str:
+    candidates = [shutil.which("python3.13"), *sorted(map(str, Path.home().glob(".pyenv/versions/3.13*/bin/python3")))]
+    for name in filter(None, candidates):
+        try:
+            if (
+                finished([name, "-c", "import sys, venv; sys.exit(sys.version_info[:2] != (3, 13))"], 60).returncode
+                == 0
+            ):
+                return name
+        except OSError:
+            continue
+    raise NotMeasured("no Python 3.13 here")
