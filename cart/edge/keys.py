@@ -1,8 +1,8 @@
-"""Ed25519 keys as files, signatures over exact bytes: the only owner of `cryptography`, for cart and back office.
+"""Ed25519 keys as files, signatures over exact bytes: the cart's only owner of `cryptography`.
 
 A pair is two PEM files, NAME.key (mode 0600, PKCS #8) and NAME.pub. A key's id is the first 16 hex digits of the
-SHA-256 of its 32 public bytes: it names the key, and proves nothing. The code is the same on both ends of the wire
-because both must mean the same by "signed".
+SHA-256 of its 32 public bytes: it names the key, and proves nothing. A cart holds cart.key, cart.pub and store.pub;
+the back office, a program of its own, reads the same files with `cart/backoffice/keys.py`.
 """
 
 from __future__ import annotations
@@ -67,6 +67,21 @@ def make_pair(directory: Path, name: str) -> Signer:
     if not public_path.exists():
         public_path.write_bytes(_public_pem(signer))
     return signer
+
+
+def cart_signer(directory: Path) -> Signer:
+    """Return this cart's key in the key directory, made at the first start."""
+    return make_pair(directory, "cart")
+
+
+def store_verifiers(directory: Path) -> tuple[Verifier, ...]:
+    """Return the store's public keys: store.pub, and store-next.pub while the store changes to a new key.
+
+    Raises KEY-MISSING without store.pub, KEY-BAD for a file that holds no key.
+    """
+    coming = directory / "store-next.pub"
+    first = load_verifier(directory / "store.pub")
+    return (first, load_verifier(coming)) if coming.exists() else (first,)
 
 
 def load_signer(path: Path) -> Signer:

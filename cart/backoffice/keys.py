@@ -1,0 +1,155 @@
+"""The store's keys: the back office's only owner of `cryptography`.
+
+    KEYS/store.key  KEYS/store.pub     signs receipts and commands; carts get a copy of the .pub
+    KEYS/carts/CART.pub                the public key of each cart that may charge
+
+Files and key ids are those of `cart/edge/keys.py`, which the carts use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from cart.faults import Fault
+
+CART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""What a cart may be called: its name comes from a topic and becomes a file name."""
+
+
+class StoreKey:
+    """The store's private key."""
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        """Take the key; `key_id` names its public half."""
+        self._private = private
+        self.key_id = _key_id(private.public_key())
+
+    def sign(self, body: bytes) -> bytes:
+        """Return the 64 bytes of the signature over `body`."""
+        return self._private.sign(body)
+
+
+class Registry:
+    """Which carts may charge, by the files in KEYS/carts."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take KEYS; a key that is added or removed later counts at once."""
+        self._directory = directory / "carts"
+        self._cache: dict[str, tuple[int, Ed25519PublicKey]] = {}  # cart -> (mtime_ns, key)
+
+    def verify(self, cart: str, key_id: str, body: bytes, signature: bytes) -> None:
+        """Return quietly when this cart's registered key signed exactly `body`; ValueError with the reason if not."""
+        public = self._key_of(cart)
+        if _key_id(public) != key_id:
+            raise ValueError(f"signed with the key {key_id}, which is not registered for {cart}")
+        try:
+            public.verify(signature, body)
+        except InvalidSignature:
+            raise ValueError("the signature does not match") from None
+
+    def carts(self) -> dict[str, str]:
+        """Return the key id of every registered cart; KEY-BAD for a file that holds no key."""
+        return {path.stem: _key_id(_load_public(path)) for path in sorted(self._directory.glob("*.pub"))}
+
+    def _key_of(self, cart: str) -> Ed25519PublicKey:
+        path = self._directory / f"{cart}.pub"
+        try:
+            if not CART_NAME.fullmatch(cart):
+                raise ValueError(f"not a cart's name: {cart[:80]!r}")
+            mtime_ns = path.stat().st_mtime_ns
+            if cart not in self._cache or self._cache[cart][0] != mtime_ns:
+                self._cache[cart] = (mtime_ns, _load_public(path))
+        except FileNotFoundError:
+            raise ValueError(f"no key is registered for {cart}") from None
+        except (Fault, OSError) as error:
+            raise ValueError(f"the registered key of {cart} cannot be used: {error}") from None
+        return self._cache[cart][1]
+
+
+def make_store_key(directory: Path) -> StoreKey:
+    """Return the store's key, made with its .pub file unless it is there already: receipts out there name it."""
+    key_path = directory / "store.key"
+    if not key_path.exists():
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private = Ed25519PrivateKey.generate()
+        _write_new(key_path, private)
+        (directory / "store.pub").write_bytes(_public_pem(private.public_key()))
+    return load_store_key(directory)
+
+
+def load_store_key(directory: Path) -> StoreKey:
+    """Return the store's key; KEY-MISSING, KEY-OPEN where others may read it, or KEY-BAD."""
+    path = directory / "store.key"
+    data = _read(path)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Fault("KEY-OPEN", str(path))
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError) as error:
+        raise Fault("KEY-BAD", f"{path}: {error}") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Fault("KEY-BAD", f"{path}: not an Ed25519 key")
+    return StoreKey(key)
+
+
+def register_cart(directory: Path, cart: str, public_path: Path) -> str:
+    """Let `cart` charge with the key in the file `public_path`; return the key's id.
+
+    Raises KEY-MISSING or KEY-BAD; KEY-BAD too for a name that no cart can have.
+    """
+    if not CART_NAME.fullmatch(cart):
+        raise Fault("KEY-BAD", f"{cart!r} is not a cart's name")
+    public = _load_public(public_path)
+    (directory / "carts").mkdir(parents=True, exist_ok=True)
+    part = directory / "carts" / f"{cart}.part"
+    part.write_bytes(_public_pem(public))
+    part.replace(directory / "carts" / f"{cart}.pub")
+    return _key_id(public)
+
+
+def _key_id(public: Ed25519PublicKey) -> str:
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Fault("KEY-MISSING", f"{path}: {error.strerror}") from None
+
+
+def _load_public(path: Path) -> Ed25519PublicKey:
+    try:
+        key = serialization.load_pem_public_key(_read(path))
+    except ValueError as error:
+        raise Fault("KEY-BAD", f"{path}: {error}") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise Fault("KEY-BAD", f"{path}: not an Ed25519 key")
+    return key
+
+
+def _write_new(path: Path, private: Ed25519PrivateKey) -> None:
+    """Write the key so that it is never there half, and never readable by others."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(
+            private.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _public_pem(public: Ed25519PublicKey) -> bytes:
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
