@@ -164,9 +164,20 @@ class Decision(_Section):
 class Weight(_Section):
     """How changes of load are found."""
 
-    small_step_mg: Annotated[
-        int, _whole(1_000, 1_000_000, "milligrams", "smaller steps while moving wait for a standstill")
-    ] = 250_000
+    samples_per_s: Annotated[int, _whole(10, 1_000, "readings per second", "rate of the converter")] = 80
+    step_mg: Annotated[int, _whole(1_000, 1_000_000, "milligrams", "smallest change told while standing")] = 6_000
+    rolling_step_mg: Annotated[
+        int, _whole(1_000, 1_000_000, "milligrams", "the same while rolling; smaller ones wait for a standstill")
+    ] = 40_000
+    rough_step_mg: Annotated[
+        int, _whole(1_000, 1_000_000, "milligrams", "the same on tiles, over bumps, in stop and go")
+    ] = 200_000
+    over_range_mg: Annotated[
+        int, _whole(1_000_000, 500_000_000, "milligrams", "safe load: beyond it there is no weight")
+    ] = 50_000_000
+    platform_mg: Annotated[
+        int, _whole(0, 100_000_000, "milligrams", "sprung mass without goods, for the correction by acceleration")
+    ] = 8_000_000
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import tomllib
+from importlib import import_module
 
 import pytest
 
@@ -58,7 +59,7 @@ baud = 5
 [wieght]
 x = 1
 [weight]
-small_stepmg = 3
+step_mgs = 3
 [broker]
 port = "abc"
 keepalive_s = 1.5
@@ -69,7 +70,7 @@ threads = true
         "cart.toml:2: cart.id: 'Cart 1' is not 1 to 32 of a-z, 0-9 and -",
         "cart.toml:5: scale.baud: 5 is outside 9600 to 921600 baud",
         "cart.toml:6: wieght: unknown section; did you mean [weight]?",
-        "cart.toml:9: weight.small_stepmg: unknown key; did you mean 'small_step_mg'?",
+        "cart.toml:9: weight.step_mgs: unknown key; did you mean 'step_mg'?",
         "cart.toml:11: broker.port: must be a whole number (1 to 65535 TCP port), not a text",
         "cart.toml:12: broker.keepalive_s: must be a whole number (5 to 600 seconds), not a number with a point",
         "cart.toml:14: classifier.threads: must be a whole number (1 to 8 threads), not true or false",
@@ -155,8 +156,10 @@ def test_the_schema_knows_every_key():
         assert text.key in definitions[text.section.capitalize()]["properties"]
 
 
-def test_the_costs_are_those_of_the_core():
-    from cart.core.setup import Costs
-
-    ours = {text.key: text.default for text in config.key_texts() if text.section == "decision"}
-    assert ours == dataclasses.asdict(Costs())
+@pytest.mark.parametrize(
+    ("section", "module", "name"),
+    [("decision", "cart.core.setup", "Costs"), ("weight", "cart.core.weight_values", "Limits")],
+)
+def test_what_the_core_takes_is_configured_whole_with_the_same_defaults(section, module, name):
+    ours = {text.key: text.default for text in config.key_texts() if text.section == section}
+    assert ours == dataclasses.asdict(getattr(import_module(module), name)())

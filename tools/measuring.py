@@ -84,6 +84,10 @@ def measured(b: Bar, *, wanted: bool = False) -> Row:
         figure = b.measure()
     except NotMeasured as reason:
         return Row(b.name, b.what, None, limit, NOT_MEASURED, b.command, str(reason))
+    except (OSError, ValueError, LookupError, AssertionError) as error:
+        # One broken measurement must not hide the other rows.
+        reason = f"the measurement failed: {type(error).__name__}: {error}"
+        return Row(b.name, b.what, None, limit, NOT_MEASURED, b.command, reason)
     return Row(b.name, b.what, figure, limit, PASS if b.met_by(figure) else MISS, b.command)
 
 
