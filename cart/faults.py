@@ -195,6 +195,11 @@ FAULTS: dict[str, FaultText] = {
         ("[recording] dir is not writable", "the SD card fails"),
         "cart doctor",
     ),
+    "SCALE-FILE-UNREADABLE": FaultText(
+        "the file of load-cell lines cannot be read",
+        ("wrong path", "the file's permissions keep this user out"),
+        "check the path, or read from a pipe with: cart scale detect -",
+    ),
     "SCALE-PORT-BUSY": FaultText(
         "the load cell's serial port is held by another program",
         ("a second cart or a terminal program has it open",),
