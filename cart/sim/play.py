@@ -130,7 +130,7 @@ def _do(cart: Simulated, action: act.Action) -> None:
         case act.Scan(name, still):
             cart.scan(name, still=still)
         case act.Put(things, quickly):
-            cart.put_pieces([cart.shelf.piece(*thing) for thing in _pieces(cart.shelf, things)], quickly)
+            cart.put_pieces([cart.piece_in_hand(*thing) for thing in _pieces(cart.shelf, things)], quickly)
         case act.Take(things, quickly):
             cart.take_pieces([cart.piece_in_cart(*thing) for thing in _pieces(cart.shelf, things)], quickly)
         case act.Look(name, as_name):

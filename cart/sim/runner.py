@@ -57,6 +57,7 @@ class Simulated:
         self.eyes = Eyes(seed)
         self.cart = Virtual(setup_of(self.catalog), seed)
         self.truth: list[Piece] = []
+        self._taken: list[Piece] = []
         self.asked: list[str] = []
         self._looks: dict[str, str] = {}
         self._codes: dict[str, str] = {}
@@ -88,7 +89,7 @@ class Simulated:
 
     def put(self, *items: Item, mass_mg: int | None = None, quickly: bool = False) -> Simulated:
         """Put things into the cart together; mass_mg is of each, the catalogue's with its spread if None."""
-        return self.put_pieces([self.shelf.piece(self._product(item), mass_mg) for item in items], quickly)
+        return self.put_pieces([self.piece_in_hand(self._product(item), mass_mg) for item in items], quickly)
 
     def put_pieces(self, pieces: list[Piece], quickly: bool = False) -> Simulated:
         """Put these very pieces into the cart together."""
@@ -103,6 +104,7 @@ class Simulated:
 
     def take_pieces(self, pieces: list[Piece], quickly: bool = False) -> Simulated:
         """Take these pieces, which `piece_in_cart` gave, out together."""
+        self._taken += pieces
         self._seen_passing(pieces, "out")
         self._move_mass(-sum(piece.mass_mg for piece in pieces), "lift", quickly)
         return self
@@ -299,6 +301,14 @@ class Simulated:
     def _look_of(self, product: Product) -> str:
         return self._looks.get(product.id, product.label)
 
+    def piece_in_hand(self, product: Product, mass_mg: int | None = None) -> Piece:
+        """Return the piece that was taken out last, if it is of this product; else a new one from the shelf."""
+        for piece in reversed(self._taken):
+            if piece.product.id == product.id and mass_mg in (None, piece.mass_mg):
+                self._taken.remove(piece)
+                return piece
+        return self.shelf.piece(product, mass_mg)
+
     def piece_in_cart(self, product: Product, mass_mg: int | None = None) -> Piece:
         """Grip the last such piece that was put in, which from now on is in the hand; LookupError if there is none."""
         found = [p for p in self.truth if p.product.id == product.id and (mass_mg is None or p.mass_mg == mass_mg)]
@@ -316,10 +326,10 @@ def _option(prompt: Prompt, words: str, shelf: Shelf) -> str:
     for option in prompt.options:
         if words.casefold() in (option.value.casefold(), option.name.casefold()):
             return option.value
-    named = shelf.find(words).id
+    product = shelf.find(words)
     for option in prompt.options:
-        if named == option.value:
-            return named
+        if option.name == product.name or option.picture == product.id:
+            return option.value
     raise LookupError(f"the question {prompt.kind} has no answer '{words}': {[o.value for o in prompt.options]}")
 
 

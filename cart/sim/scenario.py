@@ -269,7 +269,7 @@ def _expect_things(words: Words) -> Judged:
 
 
 def _expect_words(words: Words) -> Judged:
-    return (), () if words in ([], ["none"], ["nothing"]) else tuple(words), None
+    return (), () if words in ([], ["none"], ["nothing"]) else _either(words), None
 
 
 def _expect_asked(words: Words) -> Judged:
@@ -277,7 +277,12 @@ def _expect_asked(words: Words) -> Judged:
         return (), (), int(words[0])
     if words in ([], ["nothing"], ["none"]):
         return (), (), 0
-    return (), tuple(words), None
+    return (), _either(words), None
+
+
+def _either(words: Words) -> tuple[str, ...]:
+    """Return the words of `this or that`."""
+    return tuple(word for word in words if word != "or")
 
 
 def _expect_money(words: Words) -> Judged:

@@ -1,0 +1,60 @@
+"""Runs the whole cart against a simulated world.
+
+    cart bench                                  play: the screen and the bench page, in a browser
+    cart bench --headless --trip demo           one trip in real time, its timeline and its receipt
+    cart bench --scenario FILE... -o json       text scenarios (docs/PROTOCOL.md), much faster than real time
+
+Exits 1 when a scenario fails, or when a trip's charge is not receipted or is not what the shopper really took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what `cart bench` takes."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--scenario", nargs="+", metavar="FILE", help="play text scenarios in simulated time")
+    what.add_argument("--trip", metavar="NAME", help="a trip of cart/sim/data, or a file: demo")
+    parser.add_argument("--headless", action="store_true", help="let the simulated shopper do the trip, and end")
+    parser.add_argument("--swap-labels", action="store_true", help="swap photos and codes behind the cart's back")
+    parser.add_argument("--seed", type=int, default=7, help="of everything random in the world (default 7)")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="where to keep state and logs (default: a new folder)")
+    parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run scenarios, a trip, or the bench to play with; return the exit code."""
+    if args.scenario:
+        return _scenarios(args.scenario, args.output)
+    if args.headless != bool(args.trip):
+        print("cart bench: --headless and --trip NAME go together", file=sys.stderr)
+        return EXIT_USAGE
+    from cart.sim import bench
+
+    if args.headless:
+        return bench.run_trip(args.trip, args.state, args.seed, args.swap_labels, args.output == "json")
+    return bench.play(args.state, args.seed)
+
+
+def _scenarios(files: list[str], output: str) -> int:
+    from cart.sim.play import Result, play
+
+    failed = 0
+    for file in files:
+        try:
+            result = play(Path(file).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            result = Result(False, (), (), (), "", str(error))
+        failed += not result.passed
+        if output == "json":
+            print(json.dumps({"file": file, **result.as_dict()}), flush=True)
+        else:
+            print(f"{'ok  ' if result.passed else 'FAIL'} {file}" + f": {result.failure}" * bool(result.failure))
+    return EXIT_FAILED if failed else EXIT_OK
