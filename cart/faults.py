@@ -165,9 +165,15 @@ FAULTS: dict[str, FaultText] = {
         EXIT_CONFIGURATION,
     ),
     "MODEL-MISSING": FaultText(
-        "the classifier's files or its runtime are missing",
-        ("wrong [classifier] model_dir", "no TFLite runtime for this processor and Python"),
+        "a file of the classifier is missing or cannot be read",
+        ("wrong [classifier] model_dir", "the package was installed without its data"),
         "cart doctor",
+        EXIT_CONFIGURATION,
+    ),
+    "MODEL-RUNTIME-MISSING": FaultText(
+        "there is no TFLite runtime to run the classifier with",
+        ("no wheel for this processor and Python (none for 32 bits)", "the package was installed without dependencies"),
+        "pip install ai-edge-litert (tflite-runtime on a Raspberry Pi with Python 3.11), then: cart doctor",
         EXIT_CONFIGURATION,
     ),
     "PANEL-MISSING": FaultText(

@@ -1,0 +1,121 @@
+"""Read and classify photos.
+
+read      which codes are on it
+classify  which product it shows, the five likeliest, and how likely none of them
+agree     whether it fits a given label; labels are in labels.json beside the model
+
+One JSON line a photo, in the order given; for a photo that cannot be read {"file", "error"}, and exit code 1 at the
+end. The time in ms is that of the recognition alone, without reading the file.
+"""
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from cart.clock import NS_PER_MS, SystemClock
+from cart.edge.classifier import Classifier, model_dir_of
+from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from cart.vision import classify, photo
+
+SCORES_SHOWN = 5
+SUGGESTIONS_MAX = 3
+Fields = dict[str, object]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `cart camera` takes."""
+    verbs = parser.add_subparsers(dest="action", required=True, metavar="read|classify|agree")
+    read = verbs.add_parser("read", help="print the codes on photos")
+    sort = verbs.add_parser("classify", help="print what photos show")
+    agree = verbs.add_parser("agree", help="print whether photos fit a label")
+    agree.add_argument("--label", required=True, metavar="LABEL", help="a label of the model, such as Banana")
+    for sub in (sort, agree):
+        sub.add_argument("--model-dir", default="", metavar="DIR", help="default: the packaged model")
+        sub.add_argument("--threads", type=_threads, default=1, metavar="N", help="CPU threads, default 1")
+    for sub in (read, sort, agree):
+        sub.add_argument("photos", nargs="+", metavar="PHOTO", help="JPEG, PNG or whatever else OpenCV reads")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked; 0, 1 when a photo could not be read, 2 for an unknown label."""
+    return {"read": _read, "classify": _classify, "agree": _agree}[args.action](args)
+
+
+def _read(args: argparse.Namespace) -> int:
+    from cart.vision.reader import read_photo
+
+    def codes(bgr: np.ndarray) -> Fields:
+        found, ms = _timed(lambda: read_photo(photo.grey(bgr)))
+        return {"codes": [{"symbology": r.symbology, "text": r.text, "gtin": r.gtin} for r in found], "ms": ms}
+
+    return _each(args.photos, codes)
+
+
+def _classify(args: argparse.Namespace) -> int:
+    classifier, head = _model(args)
+
+    def scores(bgr: np.ndarray) -> Fields:
+        found, ms = _timed(lambda: head.scores(classifier.embed(classify.preprocess(bgr))))
+        shown = [score._asdict() for score in found.top(SCORES_SHOWN)]
+        return {"scores": shown, "none_permille": found.none_permille, "ms": ms}
+
+    return _each(args.photos, scores)
+
+
+def _agree(args: argparse.Namespace) -> int:
+    classifier, head = _model(args)
+    if args.label not in head.labels:
+        print(f"cart camera agree: {_unknown(args.label, head.labels)}", file=sys.stderr)
+        return EXIT_USAGE
+
+    def agreement(bgr: np.ndarray) -> Fields:
+        found = head.agreement(classifier.embed(classify.preprocess(bgr)), args.label)
+        return {"label": args.label, **found._asdict()}
+
+    return _each(args.photos, agreement)
+
+
+def _model(args: argparse.Namespace) -> tuple[Classifier, classify.Head]:
+    model_dir = model_dir_of(args.model_dir)
+    return Classifier(model_dir, args.threads), classify.Head.load(model_dir)
+
+
+def _each(paths: list[str], fields_of: Callable[[np.ndarray], Fields]) -> int:
+    """Print one line a photo; 1 when any could not be read. A bad photo does not keep the others from being done."""
+    code = EXIT_OK
+    for path in paths:
+        try:
+            fields = fields_of(photo.load(Path(path)))
+        except photo.BadPhoto as error:
+            fields, code = {"error": str(error)}, EXIT_FAILED
+        print(json.dumps({"file": path, **fields}), flush=True)
+    return code
+
+
+def _timed(work: Callable) -> tuple:
+    """Return what `work` returns and how many ms it took, to a tenth."""
+    clock = SystemClock()
+    start_ns = clock.monotonic_ns()
+    result = work()
+    return result, round((clock.monotonic_ns() - start_ns) / NS_PER_MS, 1)
+
+
+def _unknown(label: str, labels: tuple[str, ...]) -> str:
+    """Return the complaint about a label, with the labels that were perhaps meant."""
+    by_lower = {known.lower(): known for known in labels}
+    wanted = label.lower().replace(" ", "-").replace("_", "-")
+    near = [by_lower[name] for name in difflib.get_close_matches(wanted, by_lower, SUGGESTIONS_MAX)]
+    hint = f"did you mean {', '.join(near)}?" if near else "labels.json beside the model lists them"
+    return f"no label {label!r}: {hint}"
+
+
+def _threads(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 64:
+        raise argparse.ArgumentTypeError("1 to 64")
+    return value

@@ -1,0 +1,115 @@
+"""The classifier's network in a TFLite runtime; the one place that imports tflite_runtime or ai_edge_litert.
+
+tflite-runtime 2.14 has wheels for aarch64 up to Python 3.11 and is compiled against numpy 1; ai-edge-litert is its
+successor with the same Interpreter. Embeddings of the two differ by a rounding step here and there: compare with a
+tolerance. The interpreter is made once and kept; it is not thread-safe, so one thread embeds.
+"""
+
+import hashlib
+import json
+import logging
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from cart.faults import Fault
+
+PACKAGED_DIR = Path(__file__).resolve().parent.parent / "models"
+MANIFEST_FILE = "manifest.json"
+NETWORK_FILE = "backbone_int8.tflite"
+INPUT_SHAPE = (224, 224, 3)
+TFLITE_RUNTIME = "tflite_runtime.interpreter"
+LITERT = "ai_edge_litert.interpreter"
+
+log = logging.getLogger("cart.classifier")
+
+
+class Classifier:
+    """A backbone that turns pictures into embeddings (the port `Embedder`).
+
+    runtime       the module that the interpreter came from
+    model_sha256  hash of the manifest, which names every file of the model: identifies the model in a recording
+    """
+
+    def __init__(self, model_dir: Path, threads: int = 1) -> None:
+        """Load, check and warm the network.
+
+        model_dir  folder of the artifacts, see `model_dir_of`
+        threads    CPU threads of the interpreter, >= 1
+
+        Errors: Fault MODEL-MISSING, MODEL-HASH, MODEL-RUNTIME-MISSING.
+        """
+        assert threads >= 1
+        self.model_sha256 = verified(model_dir)
+        self.runtime = runtime_module()
+        path = model_dir / NETWORK_FILE
+        try:
+            self._interpreter = import_module(self.runtime).Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ImportError, AttributeError) as error:
+            raise Fault("MODEL-RUNTIME-MISSING", f"{self.runtime}: {error}") from error
+        except (ValueError, RuntimeError) as error:
+            raise Fault("MODEL-HASH", f"{path}: {self.runtime} refuses it: {error}") from error
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        output = self._interpreter.get_output_details()[0]
+        self._output = output["index"]
+        self._scale, self._zero_point = output["quantization"]
+        # The first call sets up the kernels and takes several times as long: not while a shopper waits.
+        self.embed(np.zeros(INPUT_SHAPE, np.uint8))
+        log.info("classifier ready: %s, %d threads, model %s", self.runtime, threads, self.model_sha256[:12])
+
+    def embed(self, rgb: np.ndarray) -> np.ndarray:
+        """Return the float32 embedding (1280,) of a uint8 (224, 224, 3) RGB picture."""
+        assert rgb.dtype == np.uint8, rgb.dtype
+        assert rgb.shape == INPUT_SHAPE, rgb.shape
+        # The network takes int8 value - 128, which is the same bits with the top one turned.
+        self._interpreter.set_tensor(self._input, (rgb ^ 0x80).view(np.int8)[None])
+        self._interpreter.invoke()
+        values = self._interpreter.get_tensor(self._output)[0].astype(np.float32)
+        return (values - self._zero_point) * np.float32(self._scale)
+
+
+def model_dir_of(configured: str) -> Path:
+    """Return the folder of the artifacts: the configured one, or for "" the one in the package."""
+    return Path(configured) if configured else PACKAGED_DIR
+
+
+def verified(model_dir: Path) -> str:
+    """Return the SHA-256 of the manifest after every file that it names was found to be as it says.
+
+    Errors: Fault MODEL-MISSING when a file cannot be read, MODEL-HASH when one differs or the manifest is broken.
+    """
+    manifest = _read(model_dir / MANIFEST_FILE)
+    try:
+        expected = dict(json.loads(manifest)["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} is not a manifest") from error
+    if NETWORK_FILE not in expected:
+        raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} does not name {NETWORK_FILE}")
+    for name, digest in expected.items():
+        if hashlib.sha256(_read(model_dir / name)).hexdigest() != digest:
+            raise Fault("MODEL-HASH", str(model_dir / name))
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def runtime_module() -> str:
+    """Return the runtime's module name; Fault MODEL-RUNTIME-MISSING when there is none.
+
+    Both are looked for without importing either. Past Python 3.11 tflite_runtime has no wheels, so a copy found
+    there is a stray one and is not tried.
+    """
+    candidates = [TFLITE_RUNTIME, LITERT] if sys.version_info[:2] <= (3, 11) else [LITERT]
+    for name in candidates:
+        if find_spec(name.partition(".")[0]) is not None:
+            return name
+    raise Fault("MODEL-RUNTIME-MISSING", f"none of {', '.join(candidates)} for Python {sys.version.split()[0]}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Fault("MODEL-MISSING", f"{path}: {error.strerror}") from error

@@ -1,0 +1,226 @@
+"""From the network's embedding of a photo to calibrated evidence about which product it shows.
+
+The head is whitened class means: square root of the embedding, unit length, minus the mean of all photos, projected
+by the shrunk within-class covariance to the dimensions that separate the products, then the cosine with each class
+mean. `tools/train_classifier.py` fits it; cart/models/MODEL_CARD.md says how good it is. Functions on arrays: no
+camera, no network, no clock.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+INPUT_SIDE_PX = 224
+LABELS_MAX = 10_000
+CLIP_MILLINAT = 20_000
+PERMILLE = 1_000
+HEAD_FILE = "head.npz"
+LABELS_FILE = "labels.json"
+NONE = "none"
+"""The key under which the evidence for "none of these products" is given; no product has this label."""
+
+AGREE, UNSURE, DISAGREE = "agree", "unsure", "disagree"
+
+
+class Score(NamedTuple):
+    """A label and its probability in permille, for display."""
+
+    label: str
+    permille: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a photo shows, for display: evidence for the decision comes from `Head.log_likelihoods`.
+
+    ranked         every label, most likely first; the permille of all and of none add up to about 1,000
+    none_permille  how likely none of the labels is right
+    """
+
+    ranked: tuple[Score, ...]
+    none_permille: int
+
+    def top(self, count: int) -> tuple[Score, ...]:
+        """Return the `count` most likely labels."""
+        return self.ranked[:count]
+
+
+class Agreement(NamedTuple):
+    """How a photo fits a given label: ln P(photo | label) / P(photo | another product), and what to make of it."""
+
+    log_likelihood_millinat: int
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Numbers fitted by cross-validation over the training photos; see tools/training/fitting.py.
+
+    scale               cosine to logit
+    outlier             share of photos that the softmax is wrong about however sure it is, 0 to 1
+    none_weight         weight of the largest cosine in the log odds that a photo shows no known product
+    none_offset         the same's constant, for even odds beforehand
+    none_prior          how often no known product is shown, beforehand; an assumption, not a measurement
+    agree_millinat      from here on the photo agrees with a label
+    disagree_millinat   up to here it disagrees
+    """
+
+    scale: float
+    outlier: float
+    none_weight: float
+    none_offset: float
+    none_prior: float
+    agree_millinat: int
+    disagree_millinat: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The closed-form head.
+
+    labels       the products' names, in class order
+    groups       label -> the coarse group that it belongs to
+    centre       (n,) mean of the normalised embeddings
+    projection   (n, d) whitening and projection
+    means        (labels, d) class means, unit length
+    """
+
+    labels: tuple[str, ...]
+    groups: dict[str, str]
+    centre: np.ndarray
+    projection: np.ndarray
+    means: np.ndarray
+    calibration: Calibration
+
+    @classmethod
+    def load(cls, model_dir: Path) -> "Head":
+        """Return the head kept in `model_dir` (head.npz and labels.json).
+
+        Errors: OSError or ValueError when a file cannot be read; `cart.edge.classifier.verified` checks hashes first.
+        """
+        rows = json.loads((model_dir / LABELS_FILE).read_text(encoding="utf-8"))
+        with np.load(model_dir / HEAD_FILE, allow_pickle=False) as arrays:
+            matrices = {name: arrays[name].astype(np.float32) for name in ("centre", "projection", "means")}
+            calibration = Calibration(**{name: arrays[name].item() for name in Calibration.__dataclass_fields__})
+        if not 0 < len(rows) == len(matrices["means"]) <= LABELS_MAX:
+            raise ValueError(f"{model_dir}: {len(rows)} labels for {len(matrices['means'])} class means")
+        groups = {row["label"]: row["coarse"] for row in rows}
+        return cls(tuple(groups), groups, **matrices, calibration=calibration)
+
+    def cosines(self, embedding: np.ndarray) -> np.ndarray:
+        """Return the cosine with each class mean, (labels,) or (photos, labels), of (n,) or (photos, n)."""
+        return unit((normalised(embedding) - self.centre) @ self.projection) @ self.means.T
+
+    def log_posteriors(self, embedding: np.ndarray) -> np.ndarray:
+        """Return ln P(label | photo) for each label and, last, for none: (labels + 1,) or (photos, labels + 1)."""
+        return log_posteriors(self.cosines(embedding), self.calibration)
+
+    def scores(self, embedding: np.ndarray) -> Scores:
+        """Return every label with its probability, most likely first, and that of none."""
+        permille = np.rint(np.exp(self.log_posteriors(embedding)) * PERMILLE).astype(int)
+        order = np.argsort(-self.log_posteriors(embedding)[:-1], kind="stable")
+        ranked = tuple(Score(self.labels[i], int(permille[i])) for i in order)
+        return Scores(ranked, int(permille[-1]))
+
+    def log_likelihoods(self, embedding: np.ndarray) -> dict[str, int]:
+        """Return millinats of ln(P(label | photo) / P(label)) per label and for NONE, clipped to +-20,000.
+
+        That is the log-likelihood of the photo under each label, up to a constant that is the same for all of them.
+        """
+        evidence = self.log_posteriors(embedding) - log_priors(len(self.labels), self.calibration.none_prior)
+        return dict(zip((*self.labels, NONE), map(millinats, evidence.tolist()), strict=True))
+
+    def agreement(self, embedding: np.ndarray, label: str) -> Agreement:
+        """Return how the photo fits `label`, which is one of `labels`."""
+        index = self.labels.index(label)
+        value = int(agreement_millinats(self.log_posteriors(embedding)[None], len(self.labels))[0, index])
+        return Agreement(value, verdict(value, self.calibration))
+
+
+def preprocess(bgr: np.ndarray) -> np.ndarray:
+    """Return what the network takes, uint8 (224, 224, 3) RGB: the centred square of the photo, resized.
+
+    bgr  uint8 (height, width, 3), any size from 1 pixel
+    """
+    height, width = bgr.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = bgr[top : top + side, left : left + side]
+    # Averaging when shrinking: any other method lets fine print alias into texture.
+    how = cv2.INTER_AREA if side >= INPUT_SIDE_PX else cv2.INTER_CUBIC
+    small = cv2.resize(square, (INPUT_SIDE_PX, INPUT_SIDE_PX), interpolation=how)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+
+
+def normalised(embedding: np.ndarray) -> np.ndarray:
+    """Return the square root of a non-negative embedding at unit length.
+
+    The root evens out channels that answer rarely but strongly (a Hellinger map): worth several points of accuracy.
+    """
+    return unit(np.sqrt(np.maximum(embedding, 0.0)))
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Return the vectors along the last axis at length 1; a zero vector stays zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(lengths, 1e-12)
+
+
+def log_posteriors(cosines: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return ln P per label and, last, for none, of cosines (..., labels)."""
+    count = cosines.shape[-1]
+    softmax = _softmax(cosines.astype(np.float64) * calibration.scale)
+    # A photo may mislead however sure the softmax is: mix in a share of "could be anything".
+    among = (1.0 - calibration.outlier) * softmax + calibration.outlier / count
+    odds = none_log_odds(cosines.max(axis=-1), calibration)
+    known, none = -np.logaddexp(0.0, odds), -np.logaddexp(0.0, -odds)
+    return np.concatenate([np.log(among) + known[..., None], none[..., None]], axis=-1)
+
+
+def none_log_odds(largest_cosine: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return the log odds that no known product is shown, from how close the nearest class mean is."""
+    prior = math.log(calibration.none_prior / (1.0 - calibration.none_prior))
+    return calibration.none_offset + calibration.none_weight * largest_cosine + prior
+
+
+def log_priors(labels: int, none_prior: float) -> np.ndarray:
+    """Return ln P beforehand: the same for each label, `none_prior` for none."""
+    return np.log(np.array([(1.0 - none_prior) / labels] * labels + [none_prior]))
+
+
+def agreement_millinats(log_posterior: np.ndarray, labels: int) -> np.ndarray:
+    """Return ln P(photo | label) / P(photo | another product) in clipped millinats, (photos, labels).
+
+    log_posterior  (photos, labels + 1), as from `log_posteriors`
+
+    Only the products are compared: "none" is neither the label nor another product. The prior odds of a label
+    are 1 : labels - 1 and are taken out again.
+    """
+    products = log_posterior[:, :-1]
+    p = np.exp(products - np.logaddexp.reduce(products, axis=1, keepdims=True))
+    # 1 - p as the sum of the others: exact where p is nearly 1.
+    others = np.stack([np.delete(p, i, axis=1).sum(axis=1) for i in range(labels)], axis=1)
+    nats = np.log(p) - np.log(others) + math.log(labels - 1)
+    return np.clip(np.rint(nats * 1000.0), -CLIP_MILLINAT, CLIP_MILLINAT).astype(int)
+
+
+def verdict(agreement_millinat: int, calibration: Calibration) -> str:
+    """Return "agree", "unsure" or "disagree"."""
+    if agreement_millinat >= calibration.agree_millinat:
+        return AGREE
+    return DISAGREE if agreement_millinat <= calibration.disagree_millinat else UNSURE
+
+
+def millinats(nats: float) -> int:
+    """Return `nats` in millinats, rounded and clipped to +-20,000."""
+    return max(-CLIP_MILLINAT, min(CLIP_MILLINAT, round(nats * 1000.0)))
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)

@@ -1,0 +1,44 @@
+"""Photo files as pixels."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+FILE_BYTES_MAX = 64 << 20
+
+
+class BadPhoto(Exception):
+    """A file that cannot be read as a photo; the message says why, without the path."""
+
+
+def load(path: Path) -> np.ndarray:
+    """Return the photo as uint8 (height, width, 3) in B, G, R order, turned upright as its EXIF data says.
+
+    Errors: BadPhoto when the file is missing, empty, larger than FILE_BYTES_MAX, or not a picture that OpenCV reads.
+    """
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise BadPhoto(f"larger than {FILE_BYTES_MAX >> 20} MiB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadPhoto((error.strerror or str(error)).lower()) from error
+    return decoded(content)
+
+
+def decoded(content: bytes) -> np.ndarray:
+    """Return the pixels of an encoded picture, as `load` does."""
+    if not content:
+        raise BadPhoto("the file is empty")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:  # a header that claims more pixels than OpenCV takes
+        raise BadPhoto(error.err) from error
+    if pixels is None:
+        raise BadPhoto("not a picture, or a damaged one")
+    return pixels
+
+
+def grey(bgr: np.ndarray) -> np.ndarray:
+    """Return the photo as uint8 (height, width)."""
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)

@@ -1,0 +1,98 @@
+"""The grocery data set: which photo shows what, read as the cart reads photos, and split without touching val.
+
+Source, licence and citation: SOURCE.md and LICENSE beside the photos. Only the splits train and val exist here.
+"""
+
+import csv
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cart.vision import photo
+from cart.vision.classify import preprocess
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """fine: the 81 product names in class order; coarse: the group of each, in the same order."""
+
+    fine: tuple[str, ...]
+    coarse: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """One split: paths relative to the data folder and the class number of each, in the list's order."""
+
+    paths: tuple[str, ...]
+    classes: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at a photo: the centred square of a share of its shorter side, perhaps mirrored."""
+
+    share: float
+    mirrored: bool
+
+    @property
+    def name(self) -> str:
+        """A name for files and messages."""
+        return f"square{round(self.share * 1000)}{'-mirrored' if self.mirrored else ''}"
+
+
+# The first is how the cart looks. The others show the head what does not matter: which side, how near.
+VIEWS = tuple(View(share, mirrored) for share in (1.0, 0.875, 0.65) for mirrored in (False, True))
+
+
+def read_labels(data: Path) -> Labels:
+    """Return the names in classes.csv, sorted by class number."""
+    with (data / "classes.csv").open(newline="", encoding="utf-8") as file:
+        rows = sorted(csv.reader(list(file)[1:]), key=lambda row: int(row[1]))
+    assert [int(row[1]) for row in rows] == list(range(len(rows))), "class numbers have gaps"
+    return Labels(tuple(row[0] for row in rows), tuple(row[2] for row in rows))
+
+
+def read_split(data: Path, split: str) -> Photos:
+    """Return the photos of "train" or "val"."""
+    assert split in SPLITS, split
+    rows = [line.split(",") for line in (data / f"{split}.txt").read_text(encoding="utf-8").splitlines() if line]
+    return Photos(tuple(row[0].strip() for row in rows), np.array([int(row[1]) for row in rows]))
+
+
+def seen(bgr: np.ndarray, view: View) -> np.ndarray:
+    """Return what the network takes of a photo in one view, uint8 (224, 224, 3) RGB."""
+    height, width = bgr.shape[:2]
+    side = max(1, round(min(height, width) * view.share))
+    top, left = (height - side) // 2, (width - side) // 2
+    rgb = preprocess(bgr[top : top + side, left : left + side])
+    return np.ascontiguousarray(rgb[:, ::-1]) if view.mirrored else rgb
+
+
+def fingerprint(data: Path, photos: Photos) -> str:
+    """Return a SHA-256 over paths, classes and bytes of the photos: names the data that a figure was measured on."""
+    digest = hashlib.sha256()
+    for path, number in zip(photos.paths, photos.classes.tolist(), strict=True):
+        digest.update(f"{path},{number}\n".encode())
+        digest.update((data / path).read_bytes())
+    return digest.hexdigest()
+
+
+def embedded(
+    data: Path,
+    photos: Photos,
+    view: View,
+    embed: Callable[[np.ndarray], np.ndarray],
+    progress: Callable[[int, int], None],
+) -> np.ndarray:
+    """Return the float32 embeddings (photos, n); `progress` is told how many of how many are done."""
+    rows = []
+    for path in photos.paths:
+        rows.append(embed(seen(photo.load(data / path), view)))
+        progress(len(rows), len(photos.paths))
+    return np.stack(rows)
