@@ -10,7 +10,7 @@ import pytest
 from cart import config
 from cart.__main__ import main
 from cart.faults import EXIT_CONFIGURATION, Fault
-from tools import write_config
+from tools import write_texts
 
 
 def faults_of(tmp_path, text):
@@ -23,7 +23,7 @@ def faults_of(tmp_path, text):
 
 def test_the_shipped_file_says_what_the_code_says(repository):
     shipped = repository / "firmware_config" / "cart.toml"
-    assert shipped.read_text(encoding="utf-8") == write_config.text()
+    assert shipped.read_text(encoding="utf-8") == write_texts.config_text()
     assert config.load(shipped) == config.default()
 
 
