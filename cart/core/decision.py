@@ -17,23 +17,27 @@ from itertools import combinations
 from math import isqrt
 
 from cart.core.catalog import WEIGHT, Catalog, Product
-from cart.core.evidence import Look, look_at_drop, support_millinat
-from cart.core.odds import LIMIT_MILLINAT, exp_ppb, ln_millinat, mass_millinat, odds_words, shares_ppm
+from cart.core.evidence import Look, Moment, look_at, suggestions, support_millinat
+from cart.core.odds import exp_ppb, ln_millinat, mass_millinat, odds_words, shares_ppm
 from cart.core.setup import Costs
 from cart.core.trip import Doubt, Line, Scan
 
 PRIOR_GROUP_EACH = -700  # each further scan that landed in the same moment
-PRIOR_COPY_EACH = -2_200  # each further piece of a product that was scanned once
+PRIOR_COPY_EACH = -3_000  # each further piece of a product that was scanned once
 PRIOR_PUT_BACK = -700  # a line that was taken out less than a minute ago
+PRIOR_OTHER_PIECE = -1_500  # another piece of the same product instead
 PRIOR_DOUBT_BACK = 0  # what was missing came back, or what was unexplained left
 PRIOR_STILL_CODE = -7_000  # the code did not move with the item: a phone, a poster
 PRIOR_PAIR_TAKEN = -3_500  # two lines taken out at once
 PRIOR_UNKNOWN = -5_300  # 1 in 200: another thing than the one that was scanned
 PRIOR_UNKNOWN_TAKEN = -4_600
+PRIOR_OTHER_PRODUCT = -7_600  # and of those, one in ten: the very product that the camera sees
+PRIOR_PART_BACK = -500  # a hand let go of what it had added to an unexplained thing
 
 SPAN_MG = 5_000_000  # an unknown thing weighs anything up to this, evenly
 LOT_SPAN_MG = 4_000_000  # and so does a lot of produce
 NEVER = -1_000_000
+NEVER_ACCEPTED = frozenset({"unknown", "look"})
 GROUP_MAX = 4
 SCANS_MAX = 8
 LINES_FOR_PAIRS_MAX = 40
@@ -47,16 +51,16 @@ class Change:
 
     delta_mg: int
     sigma_mg: int
-    t_start_ns: int
-    t_accept_ns: int
+    moment: Moment
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One explanation.
 
-    kind      "scan" (waiting scans landed), "put_back", "returned" (a doubt undid itself),
-              "taken" (lines left), "unknown"
+    kind      "scan" (waiting scans landed), "put_back", "returned" (a doubt undid itself), "partly"
+              (a part of it), "taken" (lines left), "look" (only the camera says so), "unknown"
     products  what a rise adds, one entry per unit
     """
 
@@ -107,6 +111,7 @@ def judge_rise(
         *_scan_hypotheses(change, scans[-SCANS_MAX:], looks, catalog),
         *_put_backs(change, gone, looks, catalog),
         *_returns(change, doubts),
+        *_looks_alone(change, scans, looks, catalog),
     ]
     unknown = Hypothesis("unknown", PRIOR_UNKNOWN - ln_millinat(SPAN_MG), "something else")
     return _choose(_merge([*found, unknown], _same_bill_in_the_end), costs)
@@ -121,7 +126,11 @@ def judge_fall(
     costs: Costs,
 ) -> Verdict:
     """Return the verdict on goods that left; only what is in the cart can leave."""
-    found = [*_taken(change, lines, looks, catalog), *_returns(change, doubts)]
+    found = [
+        *_taken(change, lines, looks, catalog),
+        *_returns(change, doubts),
+        *_partial_returns(change, doubts),
+    ]
     unknown = Hypothesis("unknown", PRIOR_UNKNOWN_TAKEN - ln_millinat(SPAN_MG), "something else")
     by_id = {line.id: line for line in lines}
     return _choose(_merge([*found, unknown], lambda h: _same_bill_now(h, by_id)), costs)
@@ -152,12 +161,10 @@ def _group(
     score = PRIOR_GROUP_EACH * (size - 1)
     score += sum(PRIOR_STILL_CODE for scan, _ in group if not scan.moved)
     mass, words = _mass(change, products)
-    if size == 1:
-        scan, product = group[0]
-        look = look_at_drop(looks, change.t_start_ns, change.t_accept_ns, scan)
-        support = support_millinat(look, product)
-        score += support
-        words += _look_words(look, support)
+    seen = [(look_at(looks, change.moment, scan), p) for scan, p in group]
+    look, support = max(((x, support_millinat(x, p)) for x, p in seen), key=lambda pair: pair[1])
+    words += _look_words(look, support)
+    score += support
     given = "chosen" if all(scan.source == "pick" for scan, _ in group) else "code read"
     yield Hypothesis(
         "scan",
@@ -169,7 +176,7 @@ def _group(
 
 
 def _copies(change: Change, scan: Scan, product: Product, looks: tuple[Look, ...], count: int) -> Hypothesis:
-    look = look_at_drop(looks, change.t_start_ns, change.t_accept_ns, scan)
+    look = look_at(looks, change.moment, scan)
     mass, words = _mass(change, [product] * count)
     score = PRIOR_COPY_EACH * (count - 1) + support_millinat(look, product) + mass
     score += 0 if scan.moved else PRIOR_STILL_CODE
@@ -179,13 +186,14 @@ def _copies(change: Change, scan: Scan, product: Product, looks: tuple[Look, ...
 def _put_backs(
     change: Change, gone: tuple[Line, ...], looks: tuple[Look, ...], catalog: Catalog
 ) -> Iterator[Hypothesis]:
-    look = look_at_drop(looks, change.t_start_ns, change.t_accept_ns)
+    look = look_at(looks, change.moment)
     for line in gone:
         product = catalog.product(line.product_id)
         if product is None:
             continue
         score = PRIOR_PUT_BACK + support_millinat(look, product)
-        score += mass_millinat(change.delta_mg - line.mass_mg, _two_weighings_mg(change))
+        same_mg = mass_millinat(change.delta_mg - line.mass_mg, _two_weighings_mg(change))
+        score += max(same_mg, PRIOR_OTHER_PIECE + _mass(change, [product])[0])
         yield Hypothesis("put_back", score, f"{line.name} came back", (line.product_id,), lines=(line.id,))
 
 
@@ -195,11 +203,35 @@ def _returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
             continue
         sigma_mg = _root_of_squares(_two_weighings_mg(change), doubt.sigma_mg)
         score = PRIOR_DOUBT_BACK + mass_millinat(change.delta_mg + doubt.delta_mg, sigma_mg)
-        yield Hypothesis("returned", score, "what was unexplained is undone", doubt_id=doubt.id)
+        what = "the shopper's own thing" if doubt.kind == "own" else "what was unexplained"
+        yield Hypothesis("returned", score, f"{what} is undone", doubt_id=doubt.id)
+
+
+def _partial_returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
+    if not change.final:
+        return
+    for doubt in doubts:
+        if doubt.kind != "own" and doubt.delta_mg > -change.delta_mg:
+            score = PRIOR_PART_BACK - ln_millinat(SPAN_MG)
+            yield Hypothesis("partly", score, "a hand let go", doubt_id=doubt.id)
+
+
+def _looks_alone(
+    change: Change, scans: tuple[Scan, ...], looks: tuple[Look, ...], catalog: Catalog
+) -> Iterator[Hypothesis]:
+    """What the camera sees competes with what was scanned, but is never charged by itself."""
+    scanned = {scan.product_id for scan in scans}
+    look = look_at(looks, change.moment)
+    for product in suggestions(look, catalog):
+        if product.id in scanned:
+            continue
+        mass, words = _mass(change, [product])
+        score = PRIOR_OTHER_PRODUCT + mass + support_millinat(look, product)
+        yield Hypothesis("look", score, f"looks like {product.name}; {words}", (product.id,))
 
 
 def _taken(change: Change, lines: tuple[Line, ...], looks: tuple[Look, ...], catalog: Catalog) -> Iterator[Hypothesis]:
-    look = look_at_drop(looks, change.t_start_ns, change.t_accept_ns)
+    look = look_at(looks, change.moment)
     sizes = (1, 2) if len(lines) <= LINES_FOR_PAIRS_MAX else (1,)
     for size in sizes:
         for group in combinations(lines, size):
@@ -224,9 +256,9 @@ def _choose(hypotheses: list[Hypothesis], costs: Costs) -> Verdict:
     shares = shares_ppm(tuple(h.millinat for h in ranked))
     best, share = ranked[0], shares[0]
     wrong_minor = (1_000_000 - share) * costs.wrong_charge_minor
-    accept = best.kind != "unknown" and wrong_minor <= costs.ask_minor * 1_000_000
+    accept = best.kind not in NEVER_ACCEPTED and wrong_minor <= costs.ask_minor * 1_000_000
     review = accept and wrong_minor > costs.review_minor * 1_000_000
-    real = [h for h in ranked if h.kind != "unknown" and h.millinat > -3 * LIMIT_MILLINAT]
+    real = [h for h in ranked if h.kind not in NEVER_ACCEPTED]
     return Verdict(
         best,
         accept,
@@ -254,13 +286,15 @@ def _same_bill_in_the_end(hypothesis: Hypothesis) -> tuple[object, ...]:
     """Which of several waiting scans landed first needs no question: the others land next."""
     if hypothesis.kind == "scan" and len(hypothesis.products) == len(hypothesis.scans):
         return ("scan", len(hypothesis.scans))
-    return (hypothesis.kind, hypothesis.products, hypothesis.scans, hypothesis.doubt_id)
+    if hypothesis.kind == "returned":
+        return ("returned", hypothesis.words)
+    return (hypothesis.kind, hypothesis.products, hypothesis.scans, hypothesis.lines)
 
 
 def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line]) -> tuple[object, ...]:
     """Two lines of the same price by piece need no question: either may leave."""
     if hypothesis.kind != "taken":
-        return (hypothesis.kind, hypothesis.doubt_id)
+        return (hypothesis.kind, hypothesis.words)
     gone = [by_id[line_id] for line_id in hypothesis.lines]
     if any(line.sold_by == WEIGHT for line in gone):
         return ("taken", hypothesis.lines)

@@ -18,7 +18,7 @@ LOOK_LIMIT_MILLINAT = 6_000
 """A single look counts for at most 400:1: frames of one pass err together."""
 
 BEFORE_DROP_NS = 4_000_000_000
-AFTER_DROP_NS = 2_500_000_000
+AFTER_DROP_NS = 300_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Look:
     scores: tuple[tuple[str, int], ...]
     none_millinat: int
     rest_millinat: int
+    direction: str = ""
 
 
 def looked(looks: tuple[Look, ...], event: Classified) -> tuple[Look, ...]:
@@ -43,6 +44,7 @@ def looked(looks: tuple[Look, ...], event: Classified) -> tuple[Look, ...]:
         event.scores,
         event.none_millinat,
         event.rest_millinat,
+        event.direction,
     )
     return (*(x for x in looks if x.track != event.track), look)[-LOOKS_MAX:]
 
@@ -61,25 +63,41 @@ def support_millinat(look: Look | None, product: Product) -> int:
     return _capped(named.get(product.label, look.rest_millinat))
 
 
-def look_at_drop(looks: tuple[Look, ...], t_start_ns: int, t_accept_ns: int, scan: Scan | None = None) -> Look | None:
-    """Return the look at what landed between these times, or None.
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a change of load happened, and after which change.
+
+    after_ns  acceptance of the change before: what passed the camera by then belongs to that one
+    rises     goods came (a hand that goes out is not looked at) or left (nor one that goes in)
+    """
+
+    t_start_ns: int
+    t_accept_ns: int
+    after_ns: int = 0
+    rises: bool = True
+
+
+def look_at(looks: tuple[Look, ...], moment: Moment, scan: Scan | None = None) -> Look | None:
+    """Return the look at what moved at this moment, or None.
 
     The pass that was in view at the drop counts; else the pass in which the
     scan's code was read.
     """
-    if scan is not None and scan.t_ns > t_accept_ns:  # dropped first, shown to the camera later
-        return next((look for look in looks if look.track == scan.track and scan.track), None)
+    if scan is not None and scan.t_ns > moment.t_accept_ns:  # shown to the camera after the drop
+        return _of_track(looks, scan.track)
+    away = "out" if moment.rises else "in"
     near = [
         look
         for look in looks
-        if look.t_last_ns >= t_start_ns - BEFORE_DROP_NS and look.t_first_ns <= t_accept_ns + AFTER_DROP_NS
+        if look.direction != away
+        and look.t_last_ns > moment.after_ns
+        and look.t_last_ns >= moment.t_start_ns - BEFORE_DROP_NS
+        and look.t_first_ns <= moment.t_accept_ns + AFTER_DROP_NS
     ]
     if scan is not None and scan.track:
-        own = [look for look in near if look.track == scan.track]
-        later = [look for look in near if look.t_first_ns > scan.t_ns and look.track > scan.track]
-        found = later or own
-        return found[-1] if found else None
-    return min(near, key=lambda look: _distance_ns(look, t_start_ns, t_accept_ns), default=None)
+        later = [look for look in near if look.track > scan.track]
+        return later[-1] if later else _of_track(looks, scan.track)
+    return min(near, key=lambda look: _distance_ns(look, moment), default=None)
 
 
 def suggestions(look: Look | None, catalog: Catalog, limit: int = 4) -> tuple[Product, ...]:
@@ -94,7 +112,11 @@ def _capped(millinat: int) -> int:
     return max(-LOOK_LIMIT_MILLINAT, min(LOOK_LIMIT_MILLINAT, millinat))
 
 
-def _distance_ns(look: Look, t_start_ns: int, t_accept_ns: int) -> int:
-    if look.t_last_ns < t_start_ns:
-        return t_start_ns - look.t_last_ns
-    return max(0, look.t_first_ns - t_accept_ns)
+def _of_track(looks: tuple[Look, ...], track: int) -> Look | None:
+    return next((look for look in looks if track and look.track == track), None)
+
+
+def _distance_ns(look: Look, moment: Moment) -> int:
+    if look.t_last_ns < moment.t_start_ns:
+        return moment.t_start_ns - look.t_last_ns
+    return max(0, look.t_first_ns - moment.t_accept_ns)

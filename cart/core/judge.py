@@ -12,7 +12,7 @@ from dataclasses import replace
 from cart.core import basket, decision
 from cart.core.catalog import WEIGHT, Product
 from cart.core.effects import Effect, KeepCrop, Note
-from cart.core.evidence import look_at_drop
+from cart.core.evidence import Moment, look_at
 from cart.core.pricing import amount_minor
 from cart.core.state import GONE_NS, Gone, Live, State
 from cart.core.trip import LINES_MAX, Doubt, Scan, Trip
@@ -22,6 +22,9 @@ Judged = tuple[State, tuple[Effect, ...]]
 
 SCAN_AFTER_NS = 500_000_000
 """A scan this much later than an explained change belongs to another item."""
+
+REFINED_MG = 5_000
+"""A final mass that differs by less from the provisional one only refines it: the load did not change."""
 
 LIVES_MAX = 64
 MISSED = "missed"  # a standstill showed a change that no step reported
@@ -52,7 +55,9 @@ def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int) -> Judg
         )
     moved_mg = step.delta_mg - (old.delta_mg if old else 0)
     expected = None if state.expected_mg is None else state.expected_mg + moved_mg
-    state = replace(state, expected_mg=expected, changed_ns=state.t_ns)
+    if old is None or abs(moved_mg) > REFINED_MG:
+        state = replace(state, changed_ns=state.t_ns)
+    state = replace(state, expected_mg=expected)
     return judge(_with_live(state, live), live)
 
 
@@ -109,6 +114,12 @@ def forget_settled(state: State) -> State:
     return replace(state, lives=lives, gone=gone)
 
 
+def moment_of(state: State, live: Live) -> Moment:
+    """Return when this change happened, among the changes that are still remembered."""
+    before = [x.t_accept_ns for x in state.lives if x.t_accept_ns < live.t_start_ns]
+    return Moment(live.t_start_ns, live.t_accept_ns, max(before, default=0), live.delta_mg > 0)
+
+
 def live_of_doubt(state: State, doubt_id: int) -> Live | None:
     """Return the change that left this doubt, or None."""
     return next((live for live in state.lives if live.doubt_id == doubt_id), None)
@@ -147,7 +158,7 @@ def _live_of(doubt: Doubt) -> Live:
 
 def _verdict(state: State, live: Live) -> decision.Verdict:
     setup, trip = state.setup, state.trip
-    change = decision.Change(live.delta_mg, live.sigma_mg, live.t_start_ns, live.t_accept_ns)
+    change = decision.Change(live.delta_mg, live.sigma_mg, moment_of(state, live), live.final)
     if live.delta_mg < 0:
         return decision.judge_fall(change, trip.lines, trip.doubts, state.looks, setup.catalog, setup.costs)
     gone = tuple(x.line for x in state.gone)
@@ -192,11 +203,11 @@ def _undone(state: State, live: Live) -> State:
         trip = basket.remove_doubt(trip, live.doubt_id)
     taken = {line.id for line in live.gone}
     gone = tuple(x for x in state.gone if x.line.id not in taken)
-    return replace(state, trip=trip, gone=gone, lives=lives)
+    return replace(state, trip=trip, gone=(*gone, *live.back), lives=lives)
 
 
 def _blank(live: Live) -> Live:
-    return replace(live, lines=(), gone=(), scans=(), cleared=(), doubt_id=0)
+    return replace(live, lines=(), gone=(), back=(), scans=(), cleared=(), doubt_id=0)
 
 
 def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) -> tuple[State, Live]:
@@ -205,13 +216,15 @@ def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) ->
         return _doubt(state, live, suspect, verdict.reason)
     if best.kind == "returned":
         return _clear_doubt(state, live, best.doubt_id)
+    if best.kind == "partly":
+        return _lessen_doubt(state, live, best.doubt_id)
     if best.kind == "taken":
         return _take(state, live, best.lines)
-    if best.kind == "put_back":
-        state = replace(state, gone=tuple(x for x in state.gone if x.line.id not in best.lines))
+    back = tuple(x for x in state.gone if best.kind == "put_back" and x.line.id in best.lines)
+    state = replace(state, gone=tuple(x for x in state.gone if x not in back))
     used = tuple(scan for scan in state.trip.scans if scan.id in best.scans)
     trip = basket.remove_scans(state.trip, best.scans)
-    return _add(replace(state, trip=trip), replace(live, scans=used), best.products, verdict)
+    return _add(replace(state, trip=trip), replace(live, scans=used, back=back), best.products, verdict)
 
 
 def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: decision.Verdict) -> tuple[State, Live]:
@@ -248,6 +261,17 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
         replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id == doubt_id else x for x in state.lives
     )
     return replace(state, trip=trip, lives=lives), replace(live, cleared=(doubt,))
+
+
+def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
+    """A hand that had been weighed with a thing let go: the thing is what remains."""
+    doubt, lender = basket.doubt_of(state.trip, doubt_id), live_of_doubt(state, doubt_id)
+    assert doubt is not None
+    assert lender is not None
+    delta_mg = doubt.delta_mg + live.delta_mg
+    state = replace(state, trip=basket.change_doubt(state.trip, replace(doubt, delta_mg=delta_mg)))
+    state, _ = judge(state, replace(lender, delta_mg=delta_mg))
+    return state, replace(live, settled=True)
 
 
 def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, Live]:
@@ -336,7 +360,7 @@ def _effects(state: State, live: Live, verdict: decision.Verdict) -> tuple[Effec
     words = f"step {live.step_id} {grams:+d} g: {live.key[0]} {verdict.share_ppm // 10_000} %: "
     effects: tuple[Effect, ...] = (Note("VERDICT", "info", words + verdict.reason),)
     if verdict.review or not verdict.accept:
-        look = look_at_drop(state.looks, live.t_start_ns, live.t_accept_ns)
+        look = look_at(state.looks, moment_of(state, live))
         if look is not None:
             effects += (KeepCrop(look.track, live.key[0]),)
     return effects

@@ -87,7 +87,7 @@ def mass_millinat(difference_mg: int, sigma_mg: int) -> int:
 
 def _normal(difference_mg: int, sigma_mg: int) -> int:
     assert sigma_mg > 0, sigma_mg
-    quadratic = 500 * difference_mg * difference_mg // (sigma_mg * sigma_mg)
+    quadratic = min(LIMIT_MILLINAT, 500 * difference_mg * difference_mg // (sigma_mg * sigma_mg))
     return -quadratic - ln_millinat(sigma_mg) - _HALF_LN_2PI_MILLI
 
 

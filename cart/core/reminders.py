@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cart.core import basket, judge, session
 from cart.core.effects import Effect, KeepCrop, Note
-from cart.core.evidence import look_at_drop
+from cart.core.evidence import look_at
 from cart.core.screen import options_for
 from cart.core.state import Live, State
 from cart.core.trip import Doubt, Option
@@ -158,7 +158,7 @@ def _flag(state: State, doubt: Doubt, live: Live | None) -> Done:
     code = "mismatch" if doubt.product_id else "unscanned" if doubt.delta_mg > 0 else "missing"
     state = replace(state, trip=basket.flag(trip, code))
     effects: tuple[Effect, ...] = (Note("FLAGGED", "warning", f"{code}: {doubt.reason}"),)
-    look = live and look_at_drop(state.looks, live.t_start_ns, live.t_accept_ns)
+    look = live and look_at(state.looks, judge.moment_of(state, live))
     return state, (*effects, KeepCrop(look.track, code)) if look else effects
 
 

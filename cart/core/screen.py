@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import basket
+from cart.core import basket, judge
 from cart.core.catalog import WEIGHT, Product
 from cart.core.effects import Effect, Screen, ScreenLine, SetPanel, Show, Suggestion, Waiting
-from cart.core.evidence import look_at_drop, suggestions
+from cart.core.evidence import look_at, suggestions
 from cart.core.state import Live, State
 from cart.core.trip import Doubt, Line, Option
 
@@ -120,7 +120,7 @@ def _newest_open(state: State) -> Doubt | None:
 
 def _suggested(state: State, live: Live) -> tuple[Product, ...]:
     catalog = state.setup.catalog
-    look = look_at_drop(state.looks, live.t_start_ns, live.t_accept_ns)
+    look = look_at(state.looks, judge.moment_of(state, live))
     found = list(suggestions(look, catalog))
     for line in reversed(state.trip.lines[-3:]):  # one more of the same is common
         product = catalog.product(line.product_id)

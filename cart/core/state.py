@@ -16,12 +16,21 @@ GONE_NS = 60_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """A line that was taken out at t_ns and may come back."""
+
+    t_ns: int
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """A change of load that is still under judgement, or still unexplained.
 
     key        what it was explained by: ("unknown", suspect), ("scan", products...), ...
     lines      lines that it added
     gone       lines that it took out
+    back       lines that it brought back, which had been taken out before
     scans      waiting scans that it used up
     cleared    doubts that it undid
     doubt_id   the doubt that it left, 0 for none
@@ -39,18 +48,11 @@ class Live:
     key: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()
     gone: tuple[Line, ...] = ()
+    back: tuple[Gone, ...] = ()
     scans: tuple[Scan, ...] = ()
     cleared: tuple[Doubt, ...] = ()
     doubt_id: int = 0
     settled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A line that was taken out at t_ns and may come back."""
-
-    t_ns: int
-    line: Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class State:
     lives: tuple[Live, ...] = ()
     gone: tuple[Gone, ...] = ()
     sync: Sync = field(default_factory=Sync)
-    load_state: str = "no_data"
+    load_state: str = "ok"
     gross_mg: int | None = None
     expected_mg: int | None = None
     standstill_ns: int = 0

@@ -61,10 +61,11 @@ def step(state: State, event: Event) -> Done:
 
     Same state, same event, same result: on any machine, at any time.
     """
-    before = state.trip
+    # What the database gave is what was before: a restart must not commit the sale of the open trip again.
+    before = (event.trip or Trip()) if isinstance(event, Restored) else state.trip
     state = replace(state, t_ns=max(state.t_ns, event.t_ns))
     state, effects = _HANDLERS[type(event)](state, event)
-    state, saves = _save(before, state, effects)
+    state, saves = _save(before, state)
     state, shows = screen.shown(state)
     return state, (*effects, *saves, *shows)
 
@@ -72,8 +73,8 @@ def step(state: State, event: Event) -> Done:
 # -- saving ----------------------------------------------------------------------
 
 
-def _save(before: Trip, state: State, effects: tuple[Effect, ...]) -> Done:
-    if state.trip == before or any(isinstance(x, Save | CommitSale) for x in effects):
+def _save(before: Trip, state: State) -> Done:
+    if replace(state.trip, scans=before.scans) == before and _same_scans(before, state.trip):
         return state, ()
     state = replace(state, trip=replace(state.trip, anchor_mg=state.expected_mg))
     entries = basket.journal(before, state.trip)
@@ -83,6 +84,11 @@ def _save(before: Trip, state: State, effects: tuple[Effect, ...]) -> Done:
         effect = CommitSale(seq, entries, state.trip, _charge(state))
     unsaved = (*state.unsaved, Unsaved(effect))
     return replace(state, save_seq=seq, unsaved=unsaved), (effect,)
+
+
+def _same_scans(before: Trip, after: Trip) -> bool:
+    """Return True if the same scans wait: another vote for one of them is not worth a write."""
+    return [scan.id for scan in before.scans] == [scan.id for scan in after.scans]
 
 
 def _charge(state: State) -> Charge:
