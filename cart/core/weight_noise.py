@@ -26,7 +26,7 @@ HISTORY = 5 * LONGEST
 SWING_BOX = 7
 SWING_CENTRE = 9  # readings from the end of a window of SWING_BOX to its middle
 SWING_SPAN = 24  # readings over which the swing is a mean: 0.3 s
-BLOCK = 8  # readings between two entries of the noise's own history: 0.1 s
+BLOCK = 8  # readings to an entry of the noise's own history: 0.1 s
 BLOCKS = 24
 BLOCKS_LATE = 3 * LONGEST // 2 // BLOCK  # the longest window's middle lies this many blocks back
 
@@ -46,7 +46,7 @@ class Track:
 
     history  the last readings in counts above zero, oldest first, evenly spaced
     squares  square of what the short window left over, in mg2, one a reading, the last SWING_SPAN
-    blocks   the swing's variance in mg2, one every BLOCK readings, oldest first
+    blocks   the swing's variance in mg2 over each BLOCK of readings, oldest first
     learned  variance in mg2 of each window's mean, in the order of BOXES; empty before the first
     swing    the swing's variance in mg2 at the time of learning
     weight   blocks learned from so far, at most LEARN_MAX
@@ -92,10 +92,10 @@ class Smoothing:
         last = self._readings[max(0, at + 1 - length) : at + 1]
         return len(last) == length and min(last) == max(last)
 
-    def swing_mg2(self, at: int) -> int:
-        """Return the swing's variance in mg2 over the SWING_SPAN readings up to `at`, one of the new ones."""
+    def swing_mg2(self, at: int, readings: int = SWING_SPAN) -> int:
+        """Return the swing's variance in mg2 over the readings up to `at`, one of the new ones."""
         end = len(self._squares) - (self.count - 1 - at)
-        span = self._squares[max(0, end - SWING_SPAN) : end]
+        span = self._squares[max(0, end - readings) : end]
         return sum(span) // len(span)
 
     def kept(self, track: Track) -> Track:
@@ -116,10 +116,10 @@ def with_block(track: Track, smoothing: Smoothing, at: int, *, calm: bool) -> Tr
     at    position of the block's last reading
     calm  no change of load within the longest window
     """
-    swing = smoothing.swing_mg2(at)
+    swing = smoothing.swing_mg2(at, BLOCK)
     track = replace(track, blocks=(*track.blocks[1 - BLOCKS :], swing))
     if not track.learned:
-        return restarted(track, swing)
+        return restarted(track, smoothing.swing_mg2(at))
     if not calm or not smoothing.has(LONGEST, at - 3 * LONGEST // 2):
         return track
     weight = min(track.weight + 1, LEARN_MAX)

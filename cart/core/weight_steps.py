@@ -254,14 +254,14 @@ class _Detection:
         self.motion_since = self.position
         if motion == STANDING:
             # The noise of the road says nothing about standing; and only what was read since the stop counts.
-            self.raw = noise.restarted(self.raw, self.raw.blocks[-1])
+            self.raw = noise.restarted(self.raw, _lately(self.raw))
             self.clear = max(self.clear, self.position - (STILL_BLOCKS - 3) * BLOCK)
             self.moved_s, self.moved_as = self.moved_s + seconds, was
         elif was == STANDING:
             self.moved_s = 0 if self.anchored else self.moved_s
             self.anchored = self.rested = False
             if self.corrected.blocks:
-                self.corrected = noise.restarted(self.corrected, self.corrected.blocks[-1])
+                self.corrected = noise.restarted(self.corrected, _lately(self.corrected))
         else:
             self.moved_s += seconds
         self.runs = [0] * len(BOXES)
@@ -449,7 +449,8 @@ class _Detection:
             box = BOXES[rank]
             if 3 * box - 2 <= end - change.moved - 8 and at + 1 >= 3 * box:
                 self.level_ug = self.means.mean_mg(box, at) * 1_000
-                self.level_mg2 = self._variance(rank)
+                # The swing of now is the second change's.
+                self.level_mg2 = 2 * noise.variance_mg2(self.track, rank, self.track.swing)
                 return
 
     def _refine(self, change: Change) -> None:
@@ -497,6 +498,12 @@ class _Detection:
 
     def _variance(self, rank: int) -> int:
         return noise.variance_mg2(self.track, rank, self.swing)
+
+
+def _lately(track: Track) -> int:
+    """Return the swing's variance over the last blocks of a track that has some."""
+    last = track.blocks[-4:]
+    return sum(last) // len(last)
 
 
 def _motion(motion: str, blocks: tuple[int, ...]) -> str:
