@@ -8,7 +8,6 @@ import os
 import platform
 import shutil
 import socket
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 from cart import config
 from cart.clock import NS_PER_MS, SystemClock
-from cart.faults import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HARDWARE, Fault
+from cart.faults import EXIT_FAILED, EXIT_HARDWARE, Fault
 
 OK, WARN, BAD, SIMULATED = "ok", "!", "x", "simulated"
 
@@ -124,15 +123,20 @@ def port(settings: config.Config) -> Iterator[Finding]:
 
 
 def calibration(settings: config.Config) -> Iterator[Finding]:
-    """The calibration record."""
-    record = Path(settings.scale.calibration)
-    if record.exists():
-        age_days = (SystemClock().wall_ms() - int(record.stat().st_mtime * 1_000)) // MS_PER_DAY
-        yield Finding(OK, "calibration", f"{record}, {age_days} days old")
-    elif settings.scale.device == "simulated":
+    """The calibration record in force, its whole chain checked."""
+    from cart.edge.calibration_file import read_calibration
+
+    path = Path(settings.scale.calibration)
+    if settings.scale.device == "simulated" and not path.exists():
         yield Finding(SIMULATED, "calibration", "a bench world brings its own")
+        return
+    record = read_calibration(path)
+    age_days = (SystemClock().wall_ms() - record.wall_ms) // MS_PER_DAY
+    text = f"{age_days} days old, {record.counts_per_kg} counts per kg, off by {record.residual_max_mg} mg at most"
+    if record.cart == settings.cart.id:
+        yield Finding(OK, "calibration", text)
     else:
-        yield of_fault("calibration", Fault("CALIBRATION-MISSING", str(record)))
+        yield Finding(WARN, "calibration", f"{text}; made on {record.cart}", "cart scale calibrate")
 
 
 # -- the camera, and what looks at its pictures ------------------------------------
@@ -262,18 +266,41 @@ def directories(settings: config.Config) -> Iterator[Finding]:
             yield Finding(BAD, name, f"{nearest} may not be written", f"sudo chown $USER {nearest}", EXIT_HARDWARE)
 
 
-def private_keys(settings: config.Config) -> Iterator[Finding]:
-    """Private keys are there, and private."""
-    keys = sorted(Path(settings.keys.dir).glob("*.key"))
-    for key in keys:
-        if stat.S_IMODE(key.stat().st_mode) & 0o077:
-            yield Finding(BAD, "keys", f"{key} can be read by others", f"chmod 600 {key}", EXIT_CONFIGURATION)
-        else:
-            yield Finding(OK, "keys", str(key))
-    if not keys and settings.scale.device == "simulated":
+def keys(settings: config.Config) -> Iterator[Finding]:
+    """This cart's private key, and the public keys that prove the store's receipts."""
+    from cart.edge.keys import load_signer, store_verifiers
+
+    folder = Path(settings.keys.dir)
+    if not folder.exists() and settings.scale.device == "simulated":
         yield Finding(SIMULATED, "keys", "the bench makes its own")
-    elif not keys:
-        yield Finding(WARN, "keys", f"no key in {settings.keys.dir}", "the first start makes one; tell the store")
+        return
+    if (folder / "cart.key").exists():
+        yield Finding(OK, "cart's key", load_signer(folder / "cart.key").key_id)
+    else:
+        yield Finding(WARN, "cart's key", f"none in {folder}", "the first start makes one; tell the store")
+    verifiers = store_verifiers(folder)
+    yield Finding(OK, "store's keys", ", ".join(verifier.key_id for verifier in verifiers))
+
+
+def outbox(settings: config.Config) -> Iterator[Finding]:
+    """How many charges wait for the store's signature, and whether a damaged database was moved aside."""
+    from cart.edge.database import files_set_aside, look_into
+
+    path = config.database_path(settings)
+    for damaged in files_set_aside(path):
+        mend = "keep it: it may hold charges that no store has seen"
+        yield Finding(WARN, "database", f"a damaged one was moved to {damaged}", mend)
+    if not path.exists():
+        yield Finding(OK, "outbox", "no database yet: this cart never ran here")
+        return
+    database = look_into(path, SystemClock())
+    try:
+        waiting = [line for line in database.outbox_lines() if not line.verdict]
+    finally:
+        database.close()
+    yield Finding(
+        OK, "outbox", f"{len(waiting)} charges wait for the store, {sum(w.total_minor for w in waiting)} minor"
+    )
 
 
 def _nearest(place: Path) -> Path:
@@ -311,5 +338,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("store", broker),
     ("store", screen),
     ("storage", directories),
-    ("storage", private_keys),
+    ("storage", keys),
+    ("storage", outbox),
 )

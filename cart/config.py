@@ -244,6 +244,11 @@ def load(path: Path) -> Config:
     return msgspec.convert(data, Config)
 
 
+def database_path(config: Config) -> Path:
+    """Return where the cart keeps its database: basket, journal and outbox."""
+    return Path(config.cart.state_dir) / "cart.sqlite3"
+
+
 @cache
 def key_texts() -> tuple[KeyText, ...]:
     """Return what is known about every key, in the order of the file."""

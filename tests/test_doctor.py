@@ -1,13 +1,17 @@
 """`cart doctor`: finds what is wrong, says how to mend it, and never lets one check hide the others."""
 
 import json
+import secrets
 import socket
 
 import pytest
 
 from cart import checks, config
 from cart.__main__ import main
+from cart.clock import ManualClock
 from cart.commands import doctor
+from cart.edge.database import open_database
+from cart.edge.keys import make_pair
 from cart.faults import EXIT_CONFIGURATION, EXIT_HARDWARE, Fault
 
 
@@ -77,15 +81,33 @@ def test_a_broker_that_listens_is_found(capsys, file):
 
 @pytest.mark.usefixtures("no_model")
 def test_a_key_that_others_may_read_has_to_be_mended(capsys, file, tmp_path):
+    path, folder = file(), tmp_path / "state" / "keys"
+    make_pair(folder, "cart")
+    make_pair(folder, "store")
+    found = findings(capsys, path)[1]
+    assert (found["storage", "cart's key"]["state"], found["storage", "store's keys"]["state"]) == ("ok", "ok")
+    (folder / "cart.key").chmod(0o644)
+    assert findings(capsys, path)[1]["storage", "keys"]["text"].startswith("KEY-OPEN")
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_torn_calibration_record_is_found(capsys, file, tmp_path):
     path = file()
-    (tmp_path / "state" / "keys").mkdir()
-    key = tmp_path / "state" / "keys" / "cart.key"
-    key.touch(mode=0o600)
-    assert findings(capsys, path)[1]["storage", "keys"]["state"] == "ok"
-    key.chmod(0o644)
+    (tmp_path / "state" / "calibration.jsonl").write_text('{"cart": "cart-1", "oper')
     code, found = findings(capsys, path)
-    assert found["storage", "keys"]["mend"] == f"chmod 600 {key}"
+    assert found["scale", "calibration"]["text"].startswith("CALIBRATION-BAD")
     assert code == EXIT_CONFIGURATION
+
+
+@pytest.mark.usefixtures("no_model")
+def test_the_outbox_is_counted_and_a_damaged_database_is_told(capsys, file):
+    path = file()
+    database = config.database_path(config.load(path))
+    open_database(database, ManualClock(), secrets.token_hex).close()
+    database.with_name(f"{database.name}.damaged-1").touch()
+    found = findings(capsys, path)[1]
+    assert found["storage", "outbox"]["text"].startswith("0 charges wait")
+    assert found["storage", "database"]["state"] == "!"
 
 
 def test_both_barcode_engines_read_a_drawn_code():
