@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from cart.faults import Fault
+from cart.faults import EXIT_FAILED, Fault
 from cart.wire import codec
 
 if TYPE_CHECKING:
     from cart.core.events import Event
     from cart.ports import Clock
+
+log = logging.getLogger("cart.crashes")
 
 CRASHES_MAX = 3
 WINDOW_NS = 60_000_000_000
@@ -51,6 +54,12 @@ class CrashBook:
         """Return True after CRASHES_MAX crashes in WINDOW_NS."""
         now_ns = self._clock.monotonic_ns()
         return sum(self._is_recent(line, now_ns) for line in self._lines()) >= CRASHES_MAX
+
+    def end_process(self, reason: str) -> NoReturn:
+        """End a process whose core no longer answers, from any thread and without waiting for anything."""
+        log.critical("%s", reason)
+        self.note()
+        os._exit(EXIT_FAILED)
 
     def _is_recent(self, line: str, now_ns: int) -> bool:
         boot_id, _, t_ns = line.partition(" ")

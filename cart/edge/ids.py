@@ -29,3 +29,8 @@ def uuid7(wall_ms: int, random: bytes) -> str:
 def fresh_ids(clock: Clock, random: Callable[[int], bytes] = os.urandom) -> Callable[[], str]:
     """Return a function that gives a new UUIDv7 at each call. random: bytes by count, from the operating system."""
     return lambda: uuid7(clock.wall_ms(), random(RANDOM_BYTES))
+
+
+def random_hex(count: int) -> str:
+    """Return `count` random bytes of the operating system as hex digits."""
+    return os.urandom(count).hex()
