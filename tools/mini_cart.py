@@ -9,7 +9,6 @@ import argparse
 import json
 import queue
 import random
-import secrets
 import signal
 import sys
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from cart.core.events import BrokerDown, BrokerUp, Delivered, Event, Receipted, 
 from cart.core.trip import Charge, Entry, Line, Trip
 from cart.edge.broker import Address, Broker
 from cart.edge.database import Identity, open_database
-from cart.edge.ids import fresh_ids
+from cart.edge.ids import fresh_ids, random_hex
 from cart.edge.inbox import Inbox
 from cart.edge.keys import cart_signer, store_verifiers
 from cart.edge.writer import DatabaseWriter
@@ -45,7 +44,7 @@ class MiniCart:
         self.clock = SystemClock()
         self.fresh_id = fresh_ids(self.clock)
         self.origin = Origin("demo", "store-1", cart)
-        self.database = open_database(folder / "cart.sqlite3", self.clock, secrets.token_hex)
+        self.database = open_database(folder / "cart.sqlite3", self.clock, random_hex)
         restored = self.database.restored(self.clock.monotonic_ns(), self.clock.wall_ms())
         self.state = sync.restored(restored)
         self.save_seq, self.charge_seq = restored.save_seq, restored.charge_seq

@@ -305,7 +305,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise _Damaged(found)
+        raise _Damaged(" ".join(found.split()))
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > USER_VERSION:
         raise Fault("DATABASE-BAD", f"{path}: schema {version} is newer than this program's {USER_VERSION}")
