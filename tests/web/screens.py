@@ -1,0 +1,85 @@
+"""Hand-made screens: one for each state that the page must show."""
+
+from dataclasses import replace
+
+from cart.core.effects import Screen, ScreenLine, Suggestion, Waiting
+from cart.core.trip import Option, Prompt
+
+MILK = ScreenLine("arla-medium-fat-milk", "Arla Medium Fat Milk 1.5 l", 1, 1_593_000, "piece", 219, 219, "saved")
+BANANAS = ScreenLine("banana", "Banana", 1, 845_000, "weight", 189, 160, "saved")
+JUICE = ScreenLine("tropicana-apple-juice", "Tropicana Apple Juice 900 ml", 2, 1_964_000, "piece", 329, 658, "review")
+LIMES = ScreenLine("lime", "Lime", 3, 201_000, "piece", 35, 105, "saving")
+
+IDLE = Screen(1, "idle", currency="EUR")
+EMPTY = Screen(2, "shopping", currency="EUR")
+SHOPPING = Screen(
+    3,
+    "shopping",
+    lines=(MILK, BANANAS, JUICE, LIMES),
+    total_minor=1_142,
+    currency="EUR",
+    waiting=(Waiting("royal-gala", "Royal Gala Apple", 229, "weight"),),
+)
+ASKING = replace(
+    SHOPPING,
+    revision=4,
+    waiting=(),
+    prompt=Prompt(
+        7,
+        "scan_it",
+        1,
+        (
+            Option("granny-smith", "Granny Smith Apple", "granny-smith"),
+            Option("conference", "Conference Pear", "conference"),
+            Option("lime", "Lime", "lime"),
+            Option("god-morgon-orange-red-grapefruit-juice", "God Morgon Orange Red Grapefruit Juice 1 l", "juice"),
+        ),
+        ("182",),
+    ),
+)
+WRONG_LABEL = replace(
+    SHOPPING,
+    revision=5,
+    waiting=(),
+    prompt=Prompt(
+        8,
+        "wrong_label",
+        2,
+        (Option("yes:banana", "Banana", "banana"), Option("remove", ""), Option("ginger", "Ginger", "ginger")),
+        ("Banana",),
+    ),
+)
+SUGGESTING = replace(
+    SHOPPING,
+    revision=6,
+    waiting=(),
+    suggestions=tuple(
+        Suggestion(i, n, i)
+        for i, n in (("orange", "Orange"), ("satsumas", "Satsumas"), ("peach", "Peach"), ("mango", "Mango"))
+    ),
+    notices=("offline", "scale_lost", "camera_lost"),
+)
+SETTLED = (MILK, BANANAS, JUICE, replace(LIMES, state="saved"))
+CLOSING = replace(SHOPPING, revision=10, phase="closing", lines=SETTLED, waiting=(), notices=("hands_off",))
+LOCKED = replace(CLOSING, revision=11, phase="locked", notices=())
+PAID = replace(LOCKED, revision=12, phase="paid", receipt="saved", charge_id="0198c0de-0000-7000-8000-00000000002a")
+RECEIPTED = replace(PAID, revision=13, receipt="receipted")
+REJECTED = replace(PAID, revision=14, receipt="rejected")
+OUT_OF_SERVICE = replace(SHOPPING, revision=15, phase="out_of_service", waiting=(), help=True)
+CANCELLED = Screen(16, "cancelled", currency="EUR")
+
+ALL = {
+    "idle": IDLE,
+    "empty": EMPTY,
+    "shopping": SHOPPING,
+    "asking": ASKING,
+    "wrong_label": WRONG_LABEL,
+    "suggesting": SUGGESTING,
+    "closing": CLOSING,
+    "locked": LOCKED,
+    "paid": PAID,
+    "receipted": RECEIPTED,
+    "rejected": REJECTED,
+    "out_of_service": OUT_OF_SERVICE,
+    "cancelled": CANCELLED,
+}
