@@ -271,12 +271,16 @@ def _choose(hypotheses: list[Hypothesis], costs: Costs) -> Verdict:
 
 
 def _merge(hypotheses: list[Hypothesis], consequence: Callable[[Hypothesis], tuple[object, ...]]) -> list[Hypothesis]:
-    """Keep the likeliest of the explanations with the same consequence, with their joint score."""
+    """Keep the likeliest of the explanations with the same consequence, with their joint score.
+
+    Of equals the newest line leaves.
+    """
     merged: dict[tuple[object, ...], tuple[Hypothesis, int]] = {}
     for hypothesis in hypotheses:
         key = consequence(hypothesis)
         best, joint = merged.get(key, (hypothesis, NEVER))
-        best = hypothesis if hypothesis.millinat > best.millinat else best
+        likelier = (hypothesis.millinat, hypothesis.lines) > (best.millinat, best.lines)
+        best = hypothesis if likelier else best
         top, low = max(joint, hypothesis.millinat), min(joint, hypothesis.millinat)
         merged[key] = best, top + _ln_1_plus(low - top)
     return [replace(best, millinat=joint) for best, joint in merged.values()]
