@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 UNCALIBRATED = Calibration(counts_per_kg=1, zero_counts=0)
 """Stands in where there is no calibration record; the scale is not started then, so it never weighs anything."""
 
-DATABASE = "cart.sqlite3"
 BYTES_PER_MB = 1_000_000
 
 
@@ -70,7 +69,7 @@ def build(settings: config.Config) -> Daemon:
     initial, step = (out_of_service.initial, out_of_service.step) if mode != "service" else (core.initial, core.step)
 
     # The world around it.
-    database, writer, broker = _store(settings, state_dir, clock, fresh_id)
+    database, writer, broker = _store(settings, clock, fresh_id)
     recorder = Recorder(
         Path(settings.recording.dir),
         _head(settings, setup, mode, clock, fresh_id()),
@@ -126,7 +125,7 @@ def _calibration(path: Path) -> tuple[Calibration, Fault | None]:
 
 
 def _store(
-    settings: config.Config, state_dir: Path, clock: Clock, fresh_id: Callable[[], str]
+    settings: config.Config, clock: Clock, fresh_id: Callable[[], str]
 ) -> tuple[Database, DatabaseWriter, Broker]:
     """Return the money on disk, its writer, and the way to the store."""
     from cart.edge.broker import Address, Broker
@@ -138,7 +137,7 @@ def _store(
     keys_dir = Path(settings.keys.dir)
     signer, verifiers = cart_signer(keys_dir), store_verifiers(keys_dir)
     origin = Origin(settings.cart.chain, settings.cart.store, settings.cart.id)
-    database = open_database(state_dir / DATABASE, clock, random_hex)
+    database = open_database(config.database_path(settings), clock, random_hex)
     inbox = Inbox(origin, database.incarnation, verifiers, database.take_command, fresh_id, clock)
     address = Address(settings.broker.host, settings.broker.port, settings.broker.keepalive_s)
     broker = Broker(address, origin, database.incarnation, database.outbox_row, inbox, clock)

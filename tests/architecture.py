@@ -22,6 +22,9 @@ MAY_IMPORT = {
     "cart/wire/": ("cart.core", "cart.wire"),
     "cart/edge/": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.edge"),
     "cart/vision/": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config", "cart.vision"),
+    # Barcode engines are libraries, not devices: whoever reads a photo takes those that are installed.
+    "cart/vision/reader.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.vision", "cart.edge.zbar",
+                              "cart.edge.zxing"),
     # The vision process and app.py are the two places that choose devices.
     "cart/vision/process.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config",
                                "cart.logs", "cart.vision", "cart.edge", "cart.sim"),
@@ -72,7 +75,8 @@ OWNERS = {
     "msgspec": ("cart/config.py", "cart/wire/"),
     # Arrays are the language of everything that touches pixels or makes a world; the daemon itself needs none.
     "numpy": ("cart/vision/", "cart/sim/", "cart/edge/", "cart/ports.py", "cart/checks.py", "cart/commands/"),
-    "cv2": ("cart/vision/", "cart/sim/", "cart/edge/camera.py", "cart/commands/camera.py"),
+    "cv2": ("cart/vision/", "cart/sim/", "cart/edge/camera.py", "cart/edge/player.py",
+            "cart/commands/camera.py"),
     "rich": ("cart/commands/progress.py",),
 }  # fmt: skip
 

@@ -52,6 +52,4 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _database_of(config_file: str | None) -> Path:
-    from cart.app import DATABASE
-
-    return Path(config.load(file_in_use(config_file)).cart.state_dir) / DATABASE
+    return config.database_path(config.load(file_in_use(config_file)))
