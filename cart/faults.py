@@ -107,6 +107,11 @@ FAULTS: dict[str, FaultText] = {
         ("the processor is overloaded", "a device holds up the loop"),
         "cart doctor",
     ),
+    "CROP-NO-KEY": FaultText(
+        "a picture for review was dropped, for there is no key of the store to seal it with",
+        ("the store has sent this cart no key for pictures",),
+        "nothing, if the store does not review pictures",
+    ),
     "DATABASE-BAD": FaultText(
         "the database cannot be opened or is damaged",
         ("the state directory is not writable", "the disk is full", "the SD card fails"),
@@ -117,6 +122,12 @@ FAULTS: dict[str, FaultText] = {
         "there is no database here",
         ("the cart never ran with this configuration", "wrong [cart] state_dir"),
         "cart config show, then: cart run",
+    ),
+    "ENGINE-MISSING": FaultText(
+        "no barcode engine is installed, so no code will be read",
+        ("neither zxing-cpp nor pyzbar is in this Python", "the system package libzbar0 is missing"),
+        "pip install zxing-cpp",
+        EXIT_CONFIGURATION,
     ),
     "KEY-BAD": FaultText(
         "a key file holds no usable Ed25519 key",
@@ -200,6 +211,12 @@ FAULTS: dict[str, FaultText] = {
         "the recording cannot be written: the trip goes on without it",
         ("[recording] dir is not writable", "the SD card fails"),
         "cart doctor",
+    ),
+    "RUN-DIR-BAD": FaultText(
+        "the folder for sockets cannot be used",
+        ("wrong [cart] run_dir", "this user may not write there", "its path is too long for a socket (107 characters)"),
+        "cart config show",
+        EXIT_CONFIGURATION,
     ),
     "SCALE-FILE-UNREADABLE": FaultText(
         "the file of load-cell lines cannot be read",

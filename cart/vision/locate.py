@@ -90,9 +90,7 @@ def turned_upright(grey: np.ndarray, region: Region, scale: float = 1.0) -> Crop
     return Crop(pixels, back)
 
 
-def in_frame(
-    corners: tuple[tuple[float, float], ...], to_frame: np.ndarray
-) -> tuple[tuple[int, int], ...]:
+def in_frame(corners: tuple[tuple[float, float], ...], to_frame: np.ndarray) -> tuple[tuple[int, int], ...]:
     """Return corners of a crop in the coordinates of its frame."""
     points = np.asarray(corners, np.float64) @ to_frame[:, :2].T + to_frame[:, 2]
     return tuple((round(float(x)), round(float(y))) for x, y in points)

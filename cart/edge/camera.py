@@ -1,0 +1,199 @@
+"""Cameras behind the port FrameSource: picamera2 on a Raspberry Pi, V4L2 elsewhere.
+
+The newest frame wins everywhere: a frame of a second ago shows another item. Frames carry the monotonic time of
+their exposure where the driver tells it, else of their arrival. Not yet run on a Pi; a test compares every
+picamera2 method and keyword used here with that package's source.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import cv2
+
+from cart.ports import Frame
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cart.ports import Clock
+
+log = logging.getLogger("cart.camera")
+
+NS_PER_S = 1_000_000_000
+BUFFERS = 4
+"""Frames in the driver's ring: more cost contiguous memory, of which a Pi has little; fewer drop frames."""
+
+SENSOR_AGE_NS_MAX = 1_000_000_000
+"""A sensor timestamp older than this, or of the future, is another clock's."""
+
+
+class PiCamera:
+    """The camera of a Raspberry Pi through picamera2.
+
+    exposure_us  0 for automatic; a fixed exposure also fixes the gain's control loop to its own choice
+
+    Raises OSError where picamera2, libcamera or the camera is missing.
+    """
+
+    def __init__(
+        self, number: int, width_px: int, height_px: int, frames_per_s: int, exposure_us: int, clock: Clock
+    ) -> None:
+        self._clock = clock
+        try:
+            # From apt, not PyPI: it needs the system's libcamera bindings.
+            picamera2 = import_module("picamera2")
+        except ImportError as error:
+            raise OSError(f"picamera2 is not usable: {error}") from error
+        try:
+            self._camera: Any = picamera2.Picamera2(number)
+        except (RuntimeError, IndexError) as error:
+            raise OSError(f"camera {number}: {error}") from error
+        self._size = (width_px, height_px)
+        self._job: Any = None
+        controls: dict[str, Any] = {"FrameRate": frames_per_s}
+        if exposure_us:
+            controls |= {"AeEnable": False, "ExposureTime": exposure_us, "AnalogueGain": 8.0}
+        try:
+            # "RGB888" is B, G, R in memory. queue=False: the next frame, never one from before the call.
+            config = self._camera.create_video_configuration(
+                main={"size": self._size, "format": "RGB888"}, buffer_count=BUFFERS, queue=False, controls=controls
+            )
+            self._camera.configure(config)
+            self._camera.start()
+        except (RuntimeError, ValueError, OSError) as error:
+            self.close()
+            raise OSError(f"camera {number} does not start: {error}") from error
+
+    def next_frame(self, timeout_ms: int) -> Frame | None:
+        """Return the newest frame, or None when none came in time; OSError when the camera is lost."""
+        if self._camera is None:
+            raise OSError("the camera is closed")
+        try:
+            # Without wait=False a dead camera would block for ever. A job that is late stays asked for.
+            self._job = self._job or self._camera.capture_request(wait=False)
+            request = self._camera.wait(self._job, timeout=timeout_ms / 1_000)
+        except TimeoutError:
+            return None
+        except RuntimeError as error:
+            raise OSError(f"capture failed: {error}") from error
+        self._job = None
+        try:
+            width, height = self._size
+            # Rows may be padded to the hardware's stride.
+            pixels = request.make_array("main")[:height, :width, :3].copy()
+            sensor_ns = request.get_metadata().get("SensorTimestamp", 0)
+        finally:
+            # A request that is held keeps its buffer from the camera.
+            request.release()
+        return Frame(self._exposed_ns(sensor_ns), pixels)
+
+    def close(self) -> None:
+        """Free the camera; safe to call twice."""
+        camera, self._camera = self._camera, None
+        if camera is None:
+            return
+        try:
+            if self._job is not None:
+                camera.cancel_all_and_flush()
+            camera.stop()
+        finally:
+            camera.close()
+
+    def _exposed_ns(self, sensor_ns: int) -> int:
+        now_ns = self._clock.monotonic_ns()
+        return sensor_ns if 0 <= now_ns - sensor_ns <= SENSOR_AGE_NS_MAX else now_ns
+
+
+class VideoCamera:
+    """A V4L2 camera, or a video file, through OpenCV. A thread grabs, so that the newest frame is always at hand.
+
+    path         /dev/videoN, or a file
+    exposure_us  0 for automatic; asked for in the unit of V4L2, 100 us
+
+    Raises OSError where it cannot be opened.
+    """
+
+    def __init__(
+        self, path: str, width_px: int, height_px: int, frames_per_s: int, exposure_us: int, clock: Clock
+    ) -> None:
+        is_device = path.startswith("/dev/")
+        self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2 if is_device else cv2.CAP_ANY)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise OSError(f"{path} cannot be opened")
+        if is_device:
+            self._set_up(width_px, height_px, frames_per_s, exposure_us)
+        self._clock = clock
+        # A file would be over in an instant if it were not held to its rate.
+        self._period_s = 0.0 if is_device else 1.0 / frames_per_s
+        self._newest: Frame | None = None
+        self._ended = False
+        self._arrived = threading.Condition()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._grab, name="camera", daemon=True)
+        self._thread.start()
+
+    def next_frame(self, timeout_ms: int) -> Frame | None:
+        """Return the newest frame not yet returned, or None when none came in time; OSError when the camera is lost."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._newest is not None or self._ended, timeout_ms / 1_000)
+            frame, self._newest = self._newest, None
+            if frame is None and self._ended:
+                raise OSError("the camera gives no more frames")
+            return frame
+
+    def close(self) -> None:
+        """End the thread and free the camera; safe to call twice."""
+        self._stopped.set()
+        # A wedged driver holds its thread in the kernel; the process then has to go, and systemd sees to that.
+        self._thread.join(timeout=2)
+        if not self._thread.is_alive():
+            self._capture.release()
+
+    def _set_up(self, width_px: int, height_px: int, frames_per_s: int, exposure_us: int) -> None:
+        wanted = {
+            cv2.CAP_PROP_FRAME_WIDTH: width_px,
+            cv2.CAP_PROP_FRAME_HEIGHT: height_px,
+            cv2.CAP_PROP_FPS: frames_per_s,
+            cv2.CAP_PROP_BUFFERSIZE: 1,
+        }
+        if exposure_us:
+            # 1 is "manual" in V4L2's menu of exposure modes.
+            wanted |= {cv2.CAP_PROP_AUTO_EXPOSURE: 1, cv2.CAP_PROP_EXPOSURE: max(1, exposure_us // 100)}
+        for prop, value in wanted.items():
+            if not self._capture.set(prop, value):
+                log.info("the camera does not take property %d = %d", prop, value)
+
+    def _grab(self) -> None:
+        while not self._stopped.is_set():
+            got, pixels = self._capture.read()
+            if not got:
+                break
+            self._offer(Frame(self._clock.monotonic_ns(), pixels))
+            if self._period_s:
+                self._stopped.wait(self._period_s)
+        with self._arrived:
+            self._ended = True
+            self._arrived.notify_all()
+
+    def _offer(self, frame: Frame) -> None:
+        with self._arrived:
+            self._newest = frame
+            self._arrived.notify_all()
+
+
+def fitted(pixels: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
+    """Return a picture scaled to fit and centred on grey, (height_px, width_px, 3)."""
+    height, width = pixels.shape[:2]
+    scale = min(width_px / width, height_px / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    scaled = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    left, top = width_px - size[0], height_px - size[1]
+    grey = (128, 128, 128)
+    return cv2.copyMakeBorder(
+        scaled, top // 2, top - top // 2, left // 2, left - left // 2, cv2.BORDER_CONSTANT, value=grey
+    )

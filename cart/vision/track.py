@@ -1,0 +1,128 @@
+"""What one pass has shown so far: votes for codes, and what the classifier makes of its frames together.
+
+Values and pure functions; `cart.vision.frames` feeds them. One pass is one item on its way through the view, so its
+frames are not independent looks: votes are counted but not multiplied, and the classifier's evidence is the mean
+over the frames, worth at most LOOKS_MAX looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from cart.core.events import SCORES_MAX
+from cart.vision.reader import Read
+
+MOVED_PX = 24
+"""A code that was seen at places so far apart moves with the thing."""
+
+LOOKS_MAX = 2
+"""Independent looks that all frames of one pass are worth together at most."""
+
+MILLINAT_MAX = 20_000
+CODES_MAX = 16
+"""Codes kept for one pass; a wall of labels must not fill the memory."""
+
+TRIES_MAX = 6
+"""How often one text is checked in one pass before it is no longer tried: a systematic misread stays one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code as one pass shows it. votes: frames in which it was read; first: the middle where it was read first."""
+
+    read: Read
+    votes: int
+    first: tuple[float, float]
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """One pass so far.
+
+    codes    (symbology, text) -> what is known of it
+    refused  (symbology, text) -> how often the picture did not bear it out
+    sums     label -> sum of the classifier's millinats over the frames
+    frames   frames that the classifier saw
+    """
+
+    track: int
+    codes: Mapping[tuple[str, str], Code] = field(default_factory=dict)
+    refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    sums: Mapping[str, int] = field(default_factory=dict)
+    frames: int = 0
+
+
+def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
+    """Return the pass with one more frame's read, and whether that is news for the daemon.
+
+    on_thing  the code lies on what moves
+
+    News: a new code, its second and third vote, then every doubling, and the moment it turns out to move.
+    """
+    key = (read.symbology, read.text)
+    middle = _middle(read)
+    known = passing.codes.get(key)
+    if known is None:
+        if len(passing.codes) >= CODES_MAX:
+            return passing, False
+        code, news = Code(read, 1, middle, on_thing), True
+    else:
+        moved = known.moved or on_thing or math.dist(middle, known.first) > MOVED_PX
+        votes = known.votes + 1
+        code = Code(read, votes, known.first, moved)
+        news = votes <= 3 or votes & (votes - 1) == 0 or moved != known.moved
+    return replace(passing, codes={**passing.codes, key: code}), news
+
+
+def refused(passing: Passing, symbology: str, text: str) -> Passing:
+    """Return the pass after one more frame did not bear out a text."""
+    key = (symbology, text)
+    if key not in passing.refused and len(passing.refused) >= CODES_MAX:
+        return passing
+    return replace(passing, refused={**passing.refused, key: passing.refused.get(key, 0) + 1})
+
+
+def is_given_up(passing: Passing, symbology: str, text: str) -> bool:
+    """Return True for a text that was refused too often to be tried again in this pass."""
+    return passing.refused.get((symbology, text), 0) >= TRIES_MAX
+
+
+def looked_at(passing: Passing, millinats: Mapping[str, int]) -> Passing:
+    """Return the pass with one more frame's evidence, millinats of ln P(frame | label) / P(frame) per label."""
+    sums = {label: passing.sums.get(label, 0) + value for label, value in millinats.items()}
+    return replace(passing, sums=sums, frames=passing.frames + 1)
+
+
+def pooled(passing: Passing, none_label: str) -> tuple[tuple[tuple[str, int], ...], int, int]:
+    """Return (label, millinats) of the best SCORES_MAX labels, and millinats of none and of each other label.
+
+    The pass has at least one frame. The rest share their mean likelihood, so that what is not listed is neither
+    favoured nor forgotten.
+    """
+    assert passing.frames > 0
+    looks = min(passing.frames, LOOKS_MAX)
+    evidence = {label: _clipped(total * looks // passing.frames) for label, total in passing.sums.items()}
+    none = evidence.pop(none_label, 0)
+    ranked = sorted(evidence.items(), key=lambda item: (-item[1], item[0]))
+    others = [value for _, value in ranked[SCORES_MAX:]]
+    return tuple(ranked[:SCORES_MAX]), none, _log_mean(others)
+
+
+def _log_mean(millinats: list[int]) -> int:
+    """Return the millinats of the mean likelihood; of none at all the lower limit."""
+    if not millinats:
+        return -MILLINAT_MAX
+    total = sum(math.exp(value / 1_000) for value in millinats)
+    return _clipped(round(1_000 * math.log(total / len(millinats))))
+
+
+def _clipped(millinats: int) -> int:
+    return max(-MILLINAT_MAX, min(MILLINAT_MAX, millinats))
+
+
+def _middle(read: Read) -> tuple[float, float]:
+    count = max(1, len(read.corners))
+    return sum(x for x, _ in read.corners) / count, sum(y for _, y in read.corners) / count
