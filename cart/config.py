@@ -214,16 +214,22 @@ def default() -> Config:
 
 def simulated(state_dir: Path) -> Config:
     """Return a configuration that needs no hardware and keeps all it writes below `state_dir`."""
+    return changed(
+        default(),
+        cart={"run_dir": str(state_dir / "run"), "state_dir": str(state_dir)},
+        scale={"device": "simulated", "calibration": str(state_dir / "calibration.jsonl")},
+        camera={"device": "simulated"},
+        panel={"device": "simulated"},
+        keys={"dir": str(state_dir / "keys")},
+        recording={"dir": str(state_dir / "recordings")},
+    )
+
+
+def changed(config: Config, **sections: dict[str, int | str]) -> Config:
+    """Return `config` with some values changed: `changed(config, broker={"port": 1884})`."""
     replace = msgspec.structs.replace
-    base = default()
     return replace(
-        base,
-        cart=replace(base.cart, run_dir=str(state_dir / "run"), state_dir=str(state_dir)),
-        scale=replace(base.scale, device="simulated", calibration=str(state_dir / "calibration.jsonl")),
-        camera=replace(base.camera, device="simulated"),
-        panel=replace(base.panel, device="simulated"),
-        keys=replace(base.keys, dir=str(state_dir / "keys")),
-        recording=replace(base.recording, dir=str(state_dir / "recordings")),
+        config, **{section: replace(getattr(config, section), **values) for section, values in sections.items()}
     )
 
 
