@@ -71,7 +71,7 @@ def _commit(state: State, event: ExitSeen) -> Done:
 
 
 def _start(state: State, event: Tapped) -> Done:
-    committing = any(isinstance(x.effect, CommitSale) for x in state.unsaved)
+    committing = any(isinstance(effect, CommitSale) for effect in state.unsaved)
     if committing or not session.allows(state.trip.phase, session.START):
         return state, ()
     trip = Trip(

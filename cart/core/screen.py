@@ -138,7 +138,7 @@ def _notices(state: State) -> tuple[str, ...]:
         ("camera_lost", "vision" in state.lost),
         ("camera_covered", "view" in state.lost and "vision" not in state.lost),
         ("offline", not state.sync.online),
-        ("saving_failed", bool(state.save_failed_ns)),
+        ("saving_failed", state.save_failed),
         ("not_scanned", _newest_open(state) is not None),
         ("hands_off", trip.phase == "closing" and not trip.doubts),
         ("unexplained", trip.phase == "closing" and any(x.kind != "own" for x in trip.doubts)),

@@ -56,14 +56,6 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaved:
-    """A transaction that the database has not confirmed, or could not store."""
-
-    effect: Save | CommitSale
-    failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """All that the core knows.
 
@@ -73,6 +65,8 @@ class State:
     lost          names of sources that do not deliver
     passing       notices that vanish by themselves: (code, until)
     own_until_ns  the next thing to land before this is the shopper's own
+    unsaved       transactions that the database has not confirmed, oldest first
+    save_failed   it refused the oldest of them, and tries again by itself
     safe_id       lines with a smaller id are on disk
     decided       changes that got a verdict, and when the last of them landed
     """
@@ -97,8 +91,8 @@ class State:
     own_until_ns: int = 0
     save_seq: int = 0
     charge_seq: int = 0
-    unsaved: tuple[Unsaved, ...] = ()
-    save_failed_ns: int = 0
+    unsaved: tuple[Save | CommitSale, ...] = ()
+    save_failed: bool = False
     safe_id: int = 1
     decided: int = 0
     decided_drop_ns: int = 0

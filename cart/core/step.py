@@ -40,13 +40,12 @@ from cart.core.events import (
 )
 from cart.core.evidence import looked
 from cart.core.setup import Setup
-from cart.core.state import State, Unsaved
+from cart.core.state import State
 from cart.core.trip import Charge, Scan, Trip
 from cart.core.weight_values import Told
 
 Done = tuple[State, tuple[Effect, ...]]
 
-SAVE_AGAIN_NS = 2_000_000_000
 SAME_ITEM_NS = 2_500_000_000
 """A code seen again so soon, in another pass, is still the item that was seen before."""
 
@@ -82,8 +81,7 @@ def _save(before: Trip, state: State) -> Done:
     effect: Save | CommitSale = Save(seq, entries, state.trip)
     if state.trip.charge_id and state.trip.charge_id != before.charge_id:
         effect = CommitSale(seq, entries, state.trip, _charge(state))
-    unsaved = (*state.unsaved, Unsaved(effect))
-    return replace(state, save_seq=seq, unsaved=unsaved), (effect,)
+    return replace(state, save_seq=seq, unsaved=(*state.unsaved, effect)), (effect,)
 
 
 def _same_scans(before: Trip, after: Trip) -> bool:
@@ -108,10 +106,9 @@ def _charge(state: State) -> Charge:
 
 
 def _saved(state: State, event: Saved) -> Done:
-    done = [x.effect for x in state.unsaved if x.effect.seq == event.seq]
-    left = tuple(x for x in state.unsaved if x.effect.seq != event.seq)
-    failed_ns = state.save_failed_ns if any(x.failed for x in left) else 0
-    state = replace(state, unsaved=left, save_failed_ns=failed_ns)
+    done = [effect for effect in state.unsaved if effect.seq <= event.seq]
+    left = tuple(effect for effect in state.unsaved if effect.seq > event.seq)
+    state = replace(state, unsaved=left, save_failed=False)
     effects: tuple[Effect, ...] = ()
     for effect in done:
         if effect.trip.trip_id == state.trip.trip_id:
@@ -124,25 +121,8 @@ def _saved(state: State, event: Saved) -> Done:
 
 
 def _save_failed(state: State, event: SaveFailed) -> Done:
-    unsaved = tuple(replace(x, failed=True) if x.effect.seq == event.seq else x for x in state.unsaved)
-    note = Note("SAVE-FAILED", "error", event.reason)
-    return replace(state, unsaved=unsaved, save_failed_ns=state.t_ns), (note,)
-
-
-def _save_again(state: State) -> Done:
-    """Return the failed transactions as one new one: all their entries, and the trip as it is now."""
-    failed = [x.effect for x in state.unsaved if x.failed]
-    if not failed or state.t_ns - state.save_failed_ns < SAVE_AGAIN_NS:
-        return state, ()
-    entries = tuple(entry for effect in failed for entry in effect.entries)
-    charges = [effect.charge for effect in failed if isinstance(effect, CommitSale)]
-    seq = state.save_seq + 1
-    effect: Save | CommitSale = Save(seq, entries, state.trip)
-    if charges:
-        assert len(charges) == 1, "a trip began before the sale of the last one was stored"
-        effect = CommitSale(seq, entries, state.trip, charges[0])
-    unsaved = (*(x for x in state.unsaved if not x.failed), Unsaved(effect))
-    return replace(state, save_seq=seq, unsaved=unsaved, save_failed_ns=state.t_ns), (effect,)
+    """The writer tries again, in order, until the disk takes it: nothing is repeated from here."""
+    return replace(state, save_failed=True), (Note("SAVE-FAILED", "error", event.reason),)
 
 
 def _restored(state: State, event: Restored) -> Done:
@@ -325,12 +305,9 @@ def _ticked(state: State, event: Tick) -> Done:
     state = replace(state, wall_ms=event.wall_ms)
     cell, told = weight.ticked(state.weight, event.t_ns)
     state, effects = _told(replace(state, weight=cell), told)
-    queue, more = sync.ticked(state.sync, event.t_ns)
-    effects += more
-    state, more = reminders.remind(replace(state, sync=queue))
-    effects += more
-    state, more = _save_again(state)
-    return state, effects + more
+    queue, published = sync.ticked(state.sync, event.t_ns)
+    state, reminded = reminders.remind(replace(state, sync=queue))
+    return state, (*effects, *published, *reminded)
 
 
 _HANDLERS: dict[type[Any], Callable[[State, Any], Done]] = {

@@ -193,6 +193,7 @@ class World:
         effect = self.pending.pop(0)
         if self.random.random() < 0.15:
             self.feed(SaveFailed(self.t_ns, effect.seq, "disk full"))
+            self.pending.insert(0, effect)  # the writer tries again, in order
             return
         charge_id = effect.charge.charge_id if isinstance(effect, CommitSale) else ""
         self.feed(Saved(self.t_ns, effect.seq, charge_id, SHA if charge_id else ""))
@@ -278,7 +279,7 @@ def test_two_exits_make_one_charge():
     assert [x.charge.charge_id for x in world.pending if isinstance(x, CommitSale)] == ["charge-1"]
 
 
-def test_a_sale_that_could_not_be_stored_is_stored_later_as_the_same_charge():
+def test_a_sale_that_the_disk_refuses_is_shown_as_unsaved_until_it_is_stored():
     world = locked()
     world.feed(ExitSeen(world.t_ns, "tap", "charge-1"))
     sale = world.pending[-1]
@@ -286,15 +287,13 @@ def test_a_sale_that_could_not_be_stored_is_stored_later_as_the_same_charge():
     assert "saving_failed" in world.state.screen.notices
     assert world.state.screen.receipt == "saving"
     world.feed(Tapped(world.t_ns, taps.DONE))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="next"))
     assert world.state.trip.phase == "paid"
-    world.feed(Tick(world.t_ns + 2_100 * MS, 0))
-    again = world.pending[-1]
-    assert isinstance(again, CommitSale)
-    assert again.charge == sale.charge
-    assert again.seq > sale.seq
-    world.feed(Saved(world.t_ns, again.seq, "charge-1", SHA))
+    assert world.state.sync.outbox == ()
+    world.feed(Saved(world.t_ns, sale.seq, "charge-1", SHA))
     assert world.state.screen.receipt == "saved"
     assert "saving_failed" not in world.state.screen.notices
+    assert [x.charge_id for x in world.state.sync.outbox] == ["charge-1"]
 
 
 def test_a_receipt_closes_the_charge_that_it_names_and_no_other():
