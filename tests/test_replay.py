@@ -110,6 +110,16 @@ def test_an_effect_too_many_or_too_few_is_a_difference(recorded):
     assert more.computed is None or more.recorded is not None
 
 
+def test_the_last_effect_of_an_event_is_missed_too(recorded):
+    lines = recorded.read_bytes().splitlines(keepends=True)
+    last = next(i for i, x in enumerate(lines) if b" F " in x and b" E " in lines[i + 1] and b" F " in lines[i - 1])
+    recorded.write_bytes(b"".join(lines[:last] + lines[last + 1 :]))
+    difference = Replay().compare(recorded).difference
+    assert difference is not None
+    assert difference.recorded is None
+    assert difference.computed is not None
+
+
 def test_blessing_makes_a_difference_the_new_truth(recorded, capsys):
     lines = recorded.read_bytes().splitlines(keepends=True)
     effects = [i for i, line in enumerate(lines) if b" F " in line]

@@ -151,6 +151,16 @@ def test_a_queue_that_overflows_drops_whole_events_and_says_how_many(tmp_path, h
     assert b' G 10 {"lost":13}\n' in path.read_bytes(), "F3, and E and F of 4 to 9"
 
 
+def test_effects_whose_event_was_dropped_are_dropped_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "QUEUE_MAX", 1)
+    recorder = Recorder(tmp_path, HEAD, ManualClock(), ROTATE_NEVER)
+    recorder.event(1, Tick(1, 1))
+    recorder.event(2, Tick(2, 2))
+    recorder._queue.get_nowait()  # the writer makes room, too late for event 2
+    recorder.effects(2, (NOTE,))
+    assert recorder._queue.empty()
+
+
 def test_lines_reach_the_system_within_a_second(tmp_path, heard):
     clock = ManualClock()
     recorder = Recorder(tmp_path, HEAD, clock, ROTATE_NEVER)
