@@ -31,10 +31,14 @@ set_up_system() {
             say "no chromium here: the browser tests will be skipped"
         fi
     fi
+    # The camera's package exists in apt only. Not yet run on a Pi.
+    if on_raspberry_pi && ! python3 -c 'from importlib.util import find_spec as f; exit(not f("picamera2"))'; then
+        extra+=(python3-picamera2)
+    fi
     if [ ${#wanted[@]} -gt 0 ]; then
         apt_install "${wanted[@]}" ${extra[@]+"${extra[@]}"} || exit 2
     elif [ ${#extra[@]} -gt 0 ]; then
-        apt_install "${extra[@]}" || say "going on without chromium: the browser tests will be skipped"
+        apt_install "${extra[@]}" || say "going on without ${extra[*]}: what needs it will be skipped"
     fi
     find_python >/dev/null || { say "needs Python 3.11 or later with venv; found none"; exit 2; }
 }

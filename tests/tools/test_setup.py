@@ -36,6 +36,13 @@ def test_a_missing_chromium_is_said_and_is_no_reason_to_stop(repository):
     assert "browser tests will be skipped" in result.stderr
 
 
+def test_a_chromium_that_cannot_be_installed_is_said_and_is_no_reason_to_stop(repository):
+    script = f"{WITHOUT_RIGHTS}\nhas_libzbar() {{ true; }}\nhas_chromium() {{ false; }}\napt_offers() {{ true; }}\n"
+    result = bash(repository, script + "mosquitto() { :; }\nset_up_system test")
+    assert result.returncode == 0
+    assert "going on without chromium fonts-dejavu-core" in result.stderr
+
+
 def test_an_interpreter_that_does_not_run_is_passed_over(repository, tmp_path):
     real = bash(repository, "find_python").stdout.strip()
     for name, text in (("python3", "exit 127"), ("python3.13", "exit 127"), ("python3.12", f'exec {real} "$@"')):
