@@ -9,11 +9,12 @@ const NOTICES_MAX = 2;
 const FOR_STAFF = ["saving_failed", "exit_unpaid", "over_capacity"];
 
 const SHOPPING = ["shopping", "closing"];
-const SPEAKING = ["closing", "locked", "paid", "cancelled", "cleared", "out_of_service"];
+const RESTING = ["idle", "cancelled", "cleared"]; // nobody shops: the bill of the last one is nobody's business
+const SPEAKING = ["closing", "locked", "paid", "out_of_service"];
 
 export function statusParts(screen) {
   const look = attention(screen);
-  const help = screen.help || screen.phase === "idle" ? null : button(say("help"), "help", { look: "help" });
+  const help = screen.help || RESTING.includes(screen.phase) ? null : button(say("help"), "help", { look: "help" });
   const mark = screen.not_for_trade ? h("span", { class: "mark" }, say("not_for_trade")) : null;
   return [h("p", { class: `state ${look}`, role: "status" }, sign(look), h("span", {}, say(`state_${look}`))), mark, help];
 }
@@ -28,8 +29,7 @@ export function attention(screen) {
 
 export function noticeParts(screen) {
   const all = [...(screen.help ? ["help_called"] : []), ...screen.notices];
-  // While the cart checks itself the middle of the page says "hands off" already.
-  const codes = [...new Set(all)].filter((code) => code !== "hands_off" || screen.phase !== "closing");
+  const codes = [...new Set(all)].filter((code) => !saidAlready(code, screen));
   codes.sort((a, b) => FOR_STAFF.includes(b) - FOR_STAFF.includes(a));
   return codes.slice(0, NOTICES_MAX).map((code) => {
     const look = FOR_STAFF.includes(code) || code === "help_called" ? "staff" : "look";
@@ -38,14 +38,21 @@ export function noticeParts(screen) {
   });
 }
 
+// The middle of the page says some things already, and larger.
+function saidAlready(code, screen) {
+  if (code === "hands_off") return screen.phase === "closing" && !screen.prompt;
+  if (code === "not_scanned") return Boolean(screen.prompt) || screen.suggestions.length > 0;
+  return code === "out_of_service" && screen.phase === "out_of_service";
+}
+
 export function mainParts(screen) {
-  if (screen.phase === "idle") return [welcome()];
+  if (RESTING.includes(screen.phase)) return [welcome(screen.phase === "idle" ? "welcome" : screen.phase)];
   if (SPEAKING.includes(screen.phase) && !screen.prompt) return [receipt(screen), speaking(screen)];
   return [receipt(screen), h("section", { class: "side" }, ...side(screen))];
 }
 
 export function barParts(screen) {
-  if (screen.phase === "idle") return [];
+  if (RESTING.includes(screen.phase)) return [];
   return [total(screen), h("div", { class: "actions" }, ...actions(screen))];
 }
 
@@ -66,29 +73,37 @@ export function price(item, currency) {
 
 function actions(screen) {
   const { phase, lines, waiting } = screen;
+  if (screen.prompt) return answers(screen.prompt);
   if (phase === "locked") {
     const pay = say("pay", [money(screen.total_minor, screen.currency)]);
     return [button(say("resume"), "resume"), button(pay, "pay", { look: "primary" })];
   }
   if (phase === "closing") return [button(say("resume"), "resume")];
   if (phase === "shopping") {
-    const empty = lines.length === 0 && waiting.length === 0 && !screen.prompt;
+    const empty = lines.length === 0 && waiting.length === 0;
     const leave = empty ? button(say("cancel"), "cancel") : button(say("checkout"), "checkout", { look: "primary" });
     return [button(say("find"), "open-find"), button(say("own"), "own"), leave];
   }
-  if (phase === "cancelled" || (phase === "paid" && screen.receipt !== "saving" && screen.receipt !== "")) {
+  if (phase === "paid" && screen.receipt !== "saving" && screen.receipt !== "") {
     return [button(say("done"), "done", { look: "primary" })];
   }
   return [];
 }
 
-function welcome() {
+// Answers that every question takes besides its own.
+function answers(prompt) {
+  const answer = (value, text) => button(say(text), "answer", { value, prompt: prompt.id });
+  if (prompt.kind === "what_removed") return [answer("out", "option_back")];
+  return [button(say("find"), "open-find"), answer("own", "own"), answer("out", "option_out")];
+}
+
+function welcome(key) {
   return h(
     "section",
     { class: "welcome" },
     h("div", { class: "parade" }, ...["apple", "milk", "carrots", "banana", "juice"].map(drawing)),
-    h("h1", {}, say("welcome")),
-    h("p", {}, say("welcome_hint")),
+    h("h1", {}, say(key)),
+    h("p", {}, say(`${key}_hint`)),
     button(say("start"), "start", { look: "primary huge" }),
     h("p", { class: "faint" }, say("guest")),
   );
@@ -116,7 +131,7 @@ function receiptLine(line, currency) {
 }
 
 function side(screen) {
-  if (screen.prompt) return question(screen.prompt, screen);
+  if (screen.prompt) return question(screen.prompt);
   const parts = [];
   if (screen.waiting.length) parts.push(h("h1", {}, say("put_in")), ...screen.waiting.map((item) => waits(item, screen)));
   if (screen.suggestions.length) {
@@ -145,21 +160,15 @@ function waits(item, screen) {
   );
 }
 
-function question(prompt, screen) {
+function question(prompt) {
   const text = knows(`ask_${prompt.kind}`) ? `ask_${prompt.kind}` : "ask_other";
-  const options = prompt.options.length ? prompt.options : fromSuggestions(prompt, screen);
-  const choices = options.map((o) => choice(optionText(o), "answer", o.value, prompt.id, o.picture));
-  return [
+  const choices = prompt.options.map((o) => choice(optionText(o), "answer", o.value, prompt.id, o.picture));
+  const parts = [
     h("h1", { id: "question", tabindex: "-1" }, unbroken(say(text, prompt.args))),
-    h("p", {}, unbroken(say(`${text}_hint`, prompt.args))),
-    h("div", { class: "choices", "data-scroll": "choices" }, ...choices),
+    h("p", {}, unbroken(say(choices.length ? `${text}_hint` : `${text}_bare`, prompt.args, `${text}_hint`))),
+    choices.length ? h("div", { class: "choices", "data-scroll": "choices" }, ...choices) : null,
   ];
-}
-
-// A question without options of its own may be answered with what the camera suggests.
-function fromSuggestions(prompt, screen) {
-  if (prompt.kind !== "scan_it" && prompt.kind !== "which_item") return [];
-  return screen.suggestions.slice(0, 4).map((s) => ({ value: s.product_id, name: s.name, picture: s.picture }));
+  return parts.filter(Boolean);
 }
 
 // An answer that is no product has a text of ours: "yes:milk" is said as option_yes with the name that came along.

@@ -29,10 +29,12 @@ ASKING = replace(
         "scan_it",
         1,
         (
-            Option("granny-smith", "Granny Smith Apple", "granny-smith"),
-            Option("conference", "Conference Pear", "conference"),
-            Option("lime", "Lime", "lime"),
-            Option("god-morgon-orange-red-grapefruit-juice", "God Morgon Orange Red Grapefruit Juice 1 l", "juice"),
+            Option("pick:granny-smith", "Granny Smith Apple", "granny-smith"),
+            Option("pick:conference", "Conference Pear", "conference"),
+            Option("pick:lime", "Lime", "lime"),
+            Option(
+                "pick:god-morgon-orange-red-grapefruit-juice", "God Morgon Orange Red Grapefruit Juice 1 l", "juice"
+            ),
         ),
         ("182",),
     ),
@@ -45,7 +47,7 @@ WRONG_LABEL = replace(
         8,
         "wrong_label",
         2,
-        (Option("yes:banana", "Banana", "banana"), Option("remove", ""), Option("ginger", "Ginger", "ginger")),
+        (Option("yes:banana", "Banana", "banana"), Option("pick:ginger", "Ginger", "ginger")),
         ("Banana",),
     ),
 )
@@ -59,14 +61,26 @@ SUGGESTING = replace(
     ),
     notices=("offline", "scale_lost", "camera_lost"),
 )
+REMOVED = replace(
+    SHOPPING,
+    revision=9,
+    waiting=(),
+    prompt=Prompt(
+        9, "what_removed", 3, (Option("line:2", "Banana", "banana"), Option("line:4", "Lime", "lime")), ("812",)
+    ),
+)
+NO_IDEA = replace(SHOPPING, revision=9, waiting=(), prompt=Prompt(10, "scan_it", 4, (), ("312",)))
 SETTLED = (MILK, BANANAS, JUICE, replace(LIMES, state="saved"))
-CLOSING = replace(SHOPPING, revision=10, phase="closing", lines=SETTLED, waiting=(), notices=("hands_off",))
+CLOSING = replace(
+    SHOPPING, revision=10, phase="closing", lines=SETTLED, waiting=(), notices=("hands_off", "unexplained")
+)
 LOCKED = replace(CLOSING, revision=11, phase="locked", notices=())
 PAID = replace(LOCKED, revision=12, phase="paid", receipt="saved", charge_id="0198c0de-0000-7000-8000-00000000002a")
 RECEIPTED = replace(PAID, revision=13, receipt="receipted")
 REJECTED = replace(PAID, revision=14, receipt="rejected")
 OUT_OF_SERVICE = replace(SHOPPING, revision=15, phase="out_of_service", waiting=(), help=True)
 CANCELLED = Screen(16, "cancelled", currency="EUR")
+CLEARED = replace(RECEIPTED, revision=17, phase="cleared")
 
 ALL = {
     "idle": IDLE,
@@ -74,6 +88,8 @@ ALL = {
     "shopping": SHOPPING,
     "asking": ASKING,
     "wrong_label": WRONG_LABEL,
+    "removed": REMOVED,
+    "no_idea": NO_IDEA,
     "suggesting": SUGGESTING,
     "closing": CLOSING,
     "locked": LOCKED,
@@ -82,4 +98,5 @@ ALL = {
     "rejected": REJECTED,
     "out_of_service": OUT_OF_SERVICE,
     "cancelled": CANCELLED,
+    "cleared": CLEARED,
 }

@@ -39,10 +39,10 @@ def test_a_whole_trip_by_touch(page, cart):
     wait_text(page, "Royal Gala Apple", ".waiting")
 
     cart.show(screens.ASKING)
-    wait_text(page, "We saw 182 g without a scan.")
+    wait_text(page, "182 g came without a scan.")
     touch(page, "Conference Pear")
     answer = cart.next_event()
-    assert (answer.action, answer.value, answer.prompt) == ("answer", "conference", 7)
+    assert (answer.action, answer.value, answer.prompt) == ("answer", "pick:conference", 7)
 
     cart.show(replace(screens.SHOPPING, revision=8, waiting=()))
     touch(page, "Check out")
@@ -101,7 +101,30 @@ def test_answers_that_are_no_product_have_words_of_their_own(page, cart):
     touch(page, "Yes, it is Banana")
     assert cart.next_event().value == "yes:banana"
     touch(page, "I take it out")
-    assert cart.next_event().value == "remove"
+    event = cart.next_event()
+    assert (event.action, event.value, event.prompt) == ("answer", "out", screens.WRONG_LABEL.prompt.id)
+    touch(page, "My own thing")
+    event = cart.next_event()
+    assert (event.action, event.value) == ("answer", "own")
+
+
+def test_the_bill_of_the_last_shopper_is_not_left_on_the_screen(page, cart):
+    cart.show(screens.CLEARED)
+    wait_text(page, "Thank you")
+    assert "€" not in page.locator("body").inner_text()
+    touch(page, "Start shopping")
+    assert cart.next_event().action == "start"
+
+
+def test_every_notice_of_the_core_has_words(repository):
+    code = (repository / "cart/core").glob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in code)
+    codes = set(re.findall(r'^        \("([a-z_]+)", ', text, re.MULTILINE)) | set(
+        re.findall(r'passing\(state, "([a-z_]+)"\)', text)
+    )
+    assert {"scale_lost", "hands_off", "unknown_code"} <= codes
+    strings = json.loads((repository / "cart/web/strings/en.json").read_text(encoding="utf-8"))
+    assert {f"notice_{code}" for code in codes} <= set(strings)
 
 
 def test_a_lost_line_is_said_and_heals_by_itself(page, cart):
@@ -146,7 +169,7 @@ def test_every_state_fits_and_is_large_enough(page, cart, name, viewport):
     screen = screens.ALL[name]
     cart.show(screen)
     page.locator(f"body[data-phase={screen.phase}]").wait_for()
-    if name != "idle":
+    if screen.phase not in ("idle", "cancelled", "cleared"):
         assert page.locator("#total").is_visible()
     assert page.evaluate(TOO_SMALL) == []
     assert page.evaluate(OUTSIDE) == []
