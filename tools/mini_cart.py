@@ -1,8 +1,8 @@
 """A cart reduced to its money: real database, writer, broker and outbox rules, without scale, camera or shopper.
 
-Tests and `tools/chaos` make charges with it. As a program (`python -m tools.mini_cart`) it commits charges until
-there are --charges of them in its database, prints one JSON line for each that it would have told the shopper about,
-and goes on until the store has signed for all: then it prints {"state": "drained"} and waits to be ended.
+Tests and `tools/chaos` make charges with it. As a program (`python -m tools.mini_cart`) it commits charges until the
+file --until exists, prints one JSON line for each that it would have told the shopper about, and goes on until the
+store has signed for all: then it prints {"state": "drained"} and waits to be ended.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from cart.wire.messages import Origin
 
 TICK_S = 0.1
 EVENTS_MAX = 10_000
+NS_PER_MS = 1_000_000
 
 
 class MiniCart:
@@ -70,6 +71,16 @@ class MiniCart:
             inbox,
             self.clock,
         )
+
+    @property
+    def saving(self) -> bool:
+        """Return True while a charge is not on disk yet."""
+        return bool(self._due)
+
+    @property
+    def drained(self) -> bool:
+        """Return True when the store signed for every charge."""
+        return not self._due and not self.state.outbox
 
     def start(self) -> None:
         """Start the threads."""
@@ -146,14 +157,16 @@ def main(argv: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     cart = MiniCart(args.folder, args.port, args.cart)
-    amounts = random.Random(args.seed + cart.charge_seq)
+    amounts = random.Random(f"{args.cart}/{cart.charge_seq}")
     cart.start()
-    drained = False
+    _print({"state": "started"})
+    next_ns, drained = 0, False
     while True:
-        waiting = len(cart.state.outbox)
-        if cart.charge_seq < args.charges and not cart._due:
+        selling = not args.until.exists()
+        if selling and cart.clock.monotonic_ns() >= next_ns and not cart.saving:
+            next_ns = cart.clock.monotonic_ns() + args.every_ms * NS_PER_MS
             cart.sell(amounts.randrange(1, 10_000))
-        elif cart.charge_seq >= args.charges and not waiting and not cart._due and not drained:
+        if not selling and not drained and cart.drained:
             drained = True
             _print({"state": "drained"})
         event = cart.take_one()
@@ -174,8 +187,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, required=True, help="database and keys")
     parser.add_argument("--port", type=int, required=True, help="of the broker on this machine")
     parser.add_argument("--cart", default="cart-1")
-    parser.add_argument("--charges", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--until", type=Path, required=True, help="stop selling when this file exists")
+    parser.add_argument("--every-ms", type=int, default=200, help="at most one charge in this time")
     return parser
 
 

@@ -49,6 +49,19 @@ class Spawned:
             if text in line:
                 return line
 
+    def heard(self) -> list[str]:
+        """Return the lines it printed that nobody waited for; all of them once it has ended."""
+        found = []
+        while True:
+            try:
+                line = self.lines.get(timeout=0 if self.alive else READY_TIMEOUT_S)
+            except queue.Empty:
+                return found
+            if line is None:
+                self.lines.put(None)
+                return found
+            found.append(line)
+
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL."""
         self._end(signal.SIGKILL)

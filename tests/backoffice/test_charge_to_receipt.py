@@ -14,7 +14,7 @@ LONG_S = 40
 
 
 def until_drained(cart, timeout_s=LONG_S):
-    cart.run_until(lambda: not cart.state.outbox and not cart._due, timeout_s)
+    cart.run_until(lambda: cart.drained, timeout_s)
 
 
 def states(cart):

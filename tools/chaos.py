@@ -1,0 +1,57 @@
+"""Kills the real processes at random points and checks the money; run by `./tools/chaos`."""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tools import chaos_charges
+from tools.processes import find_mosquitto
+
+QUICK_KILLS, FULL_KILLS = 10, 60
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run what was asked for; 1 when an invariant broke, 2 without a broker."""
+    args = _arguments(argv)
+    if find_mosquitto() is None:
+        print("chaos: there is no mosquitto here: apt install mosquitto", file=sys.stderr)
+        return 2
+    kills = args.kills if args.kills is not None else FULL_KILLS if args.full else QUICK_KILLS
+    results: dict[str, Any] = {"seed": args.seed}
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        results["charges"] = chaos_charges.run(Path(folder), kills, args.seed, _say)
+    if args.output == "json":
+        print(json.dumps(results))
+    else:
+        _print_text(results)
+    return 1 if any(result["wrong"] for result in results.values() if isinstance(result, dict)) else 0
+
+
+def _print_text(results: dict[str, Any]) -> None:
+    for name, result in results.items():
+        if not isinstance(result, dict):
+            continue
+        print(f"{name}: {'FAILED' if result['wrong'] else 'ok'}")
+        for key, value in result.items():
+            print(f"  {key:<22} {value}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("--only", choices=("kill",), default="kill", help="the kind of fault; kill is what there is")
+    parser.add_argument("--kills", type=int, help=f"how many (default {QUICK_KILLS}, with --full {FULL_KILLS})")
+    parser.add_argument("--full", action="store_true", help="the long form")
+    parser.add_argument("--seed", type=int, default=1, help="plans the points (default 1)")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
