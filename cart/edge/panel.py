@@ -79,7 +79,7 @@ class PanelPoller:
 
     def start(self, put: Put) -> None:
         """Begin to poll; a panel that is not there becomes SourceLost, and is tried again every RETRY_S."""
-        self._thread = threading.Thread(target=self._run, args=(put,), name=self.name, daemon=True)
+        self._thread = threading.Thread(target=self._guarded, args=(put,), name=self.name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -104,6 +104,13 @@ class PanelPoller:
             put(PanelPressed(self._clock.monotonic_ns(), "help"))
         if self._gate.closes(inputs.gate):
             put(ExitSeen(self._clock.monotonic_ns(), "gate", self._fresh_id()))
+
+    def _guarded(self, put: Put) -> None:
+        try:
+            self._run(put)
+        except Exception as error:  # a mistake of ours: the thread ends, and that must be seen
+            log.exception("the panel's thread ends")
+            put(SourceLost(self._clock.monotonic_ns(), self.name, repr(error)))
 
     def _run(self, put: Put) -> None:
         lost = False

@@ -101,6 +101,12 @@ class Recorder:
         return True
 
     def _run(self, put: Put) -> None:
+        try:
+            self._record(put)
+        except Exception as error:  # a mistake of ours: the trip goes on, and that nothing is recorded must be seen
+            self._tell(put, f"RECORDING-FAILED: {error!r}")
+
+    def _record(self, put: Put) -> None:
         self._parts.compress_leftovers()
         letter = ""
         while letter != "Z":

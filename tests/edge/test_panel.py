@@ -119,3 +119,11 @@ def test_a_panel_that_comes_late_or_goes_is_said_once_and_tried_again(monkeypatc
         SourceBack(7, "panel"),
     ]
     assert (first.closed, second.closed) == (1, 1)
+
+
+def test_a_mistake_in_the_thread_is_not_silent():
+    events: queue.Queue = queue.Queue()
+    polled = poller(lambda: TapedPanel([ZeroDivisionError()]))
+    polled.start(events.put)
+    assert events.get(timeout=10) == SourceLost(7, "panel", "ZeroDivisionError()")
+    polled.stop()

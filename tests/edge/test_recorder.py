@@ -171,3 +171,13 @@ def test_lines_reach_the_system_within_a_second(tmp_path, heard):
     while not (path.exists() and b" E 1 " in path.read_bytes()):  # no end: a test that hangs is a test that fails
         record(recorder, [])
     recorder.close("stopped")
+
+
+def test_a_mistake_in_the_thread_is_not_silent_and_ends_nothing_else(tmp_path, heard):
+    recorder = Recorder(tmp_path, HEAD, ManualClock(), ROTATE_NEVER)
+    recorder.start(heard.put)
+    recorder.event(1, NOTE)  # an effect is no event
+    recorder.effects(1, ("not an effect",))
+    assert heard.get(timeout=10).reason.startswith("RECORDING-FAILED: AssertionError")
+    record(recorder, [2])
+    recorder.close("stopped")
