@@ -2,7 +2,8 @@
 
 A charge enters by `take`, in one transaction that either inserts it or leaves everything as it was. The same charge
 again is a duplicate. The same id, or the same number of the same cart, with other bytes is neither: it goes to
-quarantine with an alarm, and staff decide. The database itself refuses to change or delete a charge (triggers).
+quarantine with an alarm, and staff decide. The database itself refuses to change or delete a charge (triggers), so
+positions run from 1 without a gap.
 
 `Ledger` is the seam: SQLite is what there is now, PostgreSQL by URL comes behind the same methods.
 """
@@ -23,7 +24,7 @@ log = logging.getLogger("cart.ledger")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS charge (
-    position    INTEGER PRIMARY KEY AUTOINCREMENT,
+    position    INTEGER PRIMARY KEY,
     charge_id   TEXT NOT NULL UNIQUE,
     chain       TEXT NOT NULL,
     store       TEXT NOT NULL,
