@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 
 from cart.core.events import CellAccelerated, CellFault, LoadSampled
 from cart.core.scale_health import Health, noted, reason_unusable, silent, with_rate
-from cart.core.weight_steps import READINGS_PER_S, Detector, detected, interrupted
+from cart.core.weight_detector import Detector, interrupted
+from cart.core.weight_steps import READINGS_PER_S, detected
 from cart.core.weight_values import (
     GARBAGE,
     NO_DATA,

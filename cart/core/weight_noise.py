@@ -148,6 +148,12 @@ def variance_mg2(track: Track, rank: int, swing_mg2: int) -> int:
     return track.learned[rank] * max(2 * swing_mg2, swing) // (2 * swing) + FLOOR_MG * FLOOR_MG
 
 
+def lately_mg2(track: Track) -> int:
+    """Return the swing's variance over the last blocks of a track that has some."""
+    last = track.blocks[-4:]
+    return sum(last) // len(last)
+
+
 def _deviation_mg2(smoothing: Smoothing, box: int, at: int) -> int:
     """Return the square distance of a window's mean from that of the longest around the same moment.
 

@@ -1,0 +1,77 @@
+"""What the detection of changes keeps between two calls: values only. The rules are in `weight_steps.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cart.core.weight_noise import BOXES, Track
+from cart.core.weight_values import STANDING
+
+_EMPTY = Track()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that is believed and not yet final. Positions count readings since the first.
+
+    moved      middle of its last part
+    base_ug    level before it;  base_mg2: the variance of that
+    delta_mg   as first told
+    """
+
+    id: int
+    t_start_ms: int
+    t_accept_ms: int
+    moved: int
+    base_ug: int
+    base_mg2: int
+    delta_mg: int
+    motion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """All that detection keeps between two calls. Positions count readings since the first.
+
+    position   of the newest reading
+    clear      first position that windows may reach back to
+    stirred    last position at which the load was away from its level: the noise is not learned from there
+    level_ug   what the load rests at, None before the first rest;  level_mg2: its variance
+    runs       for how many readings each window has seen a change
+    anchored   the level was seen at this standstill; before that it does not drift, and larger steps are asked for
+    rested     the standstill was told
+    drifted_ug sum of all drift that the level followed, for the ledger
+    """
+
+    raw: Track = _EMPTY
+    corrected: Track = _EMPTY
+    position: int = -1
+    clear: int = 0
+    stirred: int = 0
+    level_ug: int | None = None
+    level_mg2: int = 0
+    runs: tuple[int, ...] = (0,) * len(BOXES)
+    motion: str = STANDING
+    motion_since: int = 0
+    moved_s: int = 0
+    moved_as: str = STANDING
+    anchored: bool = True
+    rested: bool = False
+    change: Change | None = None
+    next_id: int = 1
+    drifted_ug: int = 0
+
+
+def interrupted(detector: Detector) -> Detector:
+    """Return the detector after a gap: nothing of the time before is used but the level."""
+    gone = replace(detector.raw, history=(), squares=(), blocks=())
+    gone_corrected = replace(detector.corrected, history=(), squares=(), blocks=())
+    return replace(
+        detector,
+        raw=gone,
+        corrected=gone_corrected,
+        clear=detector.position + 1,
+        runs=(0,) * len(BOXES),
+        anchored=False,
+        rested=False,
+    )
