@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,7 @@ NETWORK_FILE = "backbone_int8.tflite"
 INPUT_SHAPE = (224, 224, 3)
 TFLITE_RUNTIME = "tflite_runtime.interpreter"
 LITERT = "ai_edge_litert.interpreter"
+TFLITE_RUNTIME_PYTHON_MAX = (3, 11)
 
 log = logging.getLogger("cart.classifier")
 
@@ -95,17 +97,20 @@ def verified(model_dir: Path) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
-def runtime_module() -> str:
+def runtime_module(
+    installed: Callable[[str], bool] = lambda package: find_spec(package) is not None,
+    python: tuple[int, int] = sys.version_info[:2],
+) -> str:
     """Return the runtime's module name; Fault MODEL-RUNTIME-MISSING when there is none.
 
     Both are looked for without importing either. Past Python 3.11 tflite_runtime has no wheels, so a copy found
     there is a stray one and is not tried.
     """
-    candidates = [TFLITE_RUNTIME, LITERT] if sys.version_info[:2] <= (3, 11) else [LITERT]
+    candidates = [TFLITE_RUNTIME, LITERT] if python <= TFLITE_RUNTIME_PYTHON_MAX else [LITERT]
     for name in candidates:
-        if find_spec(name.partition(".")[0]) is not None:
+        if installed(name.partition(".")[0]):
             return name
-    raise Fault("MODEL-RUNTIME-MISSING", f"none of {', '.join(candidates)} for Python {sys.version.split()[0]}")
+    raise Fault("MODEL-RUNTIME-MISSING", f"none of {', '.join(candidates)} for Python {'.'.join(map(str, python))}")
 
 
 def _read(path: Path) -> bytes:

@@ -173,13 +173,16 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 def log_posteriors(cosines: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Return ln P per label and, last, for none, of cosines (..., labels)."""
-    count = cosines.shape[-1]
-    softmax = _softmax(cosines.astype(np.float64) * calibration.scale)
-    # A photo may mislead however sure the softmax is: mix in a share of "could be anything".
-    among = (1.0 - calibration.outlier) * softmax + calibration.outlier / count
+    # In logarithms throughout: a probability that rounds to 0 would be infinite evidence.
+    logits = cosines.astype(np.float64) * calibration.scale
+    among = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    if calibration.outlier > 0.0:
+        # A photo may mislead however sure the softmax is: mix in a share of "could be anything".
+        even = math.log(calibration.outlier / cosines.shape[-1])
+        among = np.logaddexp(math.log1p(-calibration.outlier) + among, even)
     odds = none_log_odds(cosines.max(axis=-1), calibration)
     known, none = -np.logaddexp(0.0, odds), -np.logaddexp(0.0, -odds)
-    return np.concatenate([np.log(among) + known[..., None], none[..., None]], axis=-1)
+    return np.concatenate([among + known[..., None], none[..., None]], axis=-1)
 
 
 def none_log_odds(largest_cosine: np.ndarray, calibration: Calibration) -> np.ndarray:
@@ -202,10 +205,9 @@ def agreement_millinats(log_posterior: np.ndarray, labels: int) -> np.ndarray:
     are 1 : labels - 1 and are taken out again.
     """
     products = log_posterior[:, :-1]
-    p = np.exp(products - np.logaddexp.reduce(products, axis=1, keepdims=True))
-    # 1 - p as the sum of the others: exact where p is nearly 1.
-    others = np.stack([np.delete(p, i, axis=1).sum(axis=1) for i in range(labels)], axis=1)
-    nats = np.log(p) - np.log(others) + math.log(labels - 1)
+    # ln(1 - P) as the sum of the others: exact where P is nearly 1.
+    others = [np.logaddexp.reduce(np.delete(products, i, axis=1), axis=1) for i in range(labels)]
+    nats = products - np.stack(others, axis=1) + math.log(labels - 1)
     return np.clip(np.rint(nats * 1000.0), -CLIP_MILLINAT, CLIP_MILLINAT).astype(int)
 
 
@@ -219,8 +221,3 @@ def verdict(agreement_millinat: int, calibration: Calibration) -> str:
 def millinats(nats: float) -> int:
     """Return `nats` in millinats, rounded and clipped to +-20,000."""
     return max(-CLIP_MILLINAT, min(CLIP_MILLINAT, round(nats * 1000.0)))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)

@@ -33,6 +33,7 @@ def figures(head: Head, embeddings: np.ndarray, classes: np.ndarray) -> Figures:
         "top3": _mean(rank < 3),
         "top5": _mean(rank < 5),
         "coarse": _mean(in_group.argmax(axis=1) == groups[classes]),
+        "confidence_mean": _mean(known.max(axis=1)),
         "ece": calibration_error(known.max(axis=1), right),
         "coverage_at_99": coverage(known.max(axis=1), right, 0.99),
         "coverage_at_95": coverage(known.max(axis=1), right, 0.95),

@@ -1,0 +1,144 @@
+"""The head on arrays: what the numbers mean, at their limits too."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cart.edge.classifier import PACKAGED_DIR
+from cart.vision import classify
+from cart.vision.classify import CLIP_MILLINAT, INPUT_SIDE_PX, NONE, Calibration, Head, log_posteriors, preprocess
+
+CALIBRATION = Calibration(
+    scale=10.0,
+    outlier=0.0,
+    none_weight=-8.0,
+    none_offset=4.0,
+    none_prior=0.05,
+    agree_millinat=1_000,
+    disagree_millinat=-1_000,
+)
+LABELS = ("Apple", "Leek", "Milk")
+APPLE_AND_A_BIT_OF_LEEK = np.array([9.0, 1.0, 0.0], np.float32)
+BETWEEN_ALL = np.ones(3, np.float32)
+
+
+@pytest.fixture
+def head() -> Head:
+    """Three labels whose means are the axes: an embedding is its own cosines, after root and length."""
+    axes = np.eye(3, dtype=np.float32)
+    return Head(LABELS, dict.fromkeys(LABELS, "All"), np.zeros(3, np.float32), axes, axes, CALIBRATION)
+
+
+def probabilities(head, embedding):
+    return np.exp(head.log_posteriors(embedding))
+
+
+def test_the_likeliest_label_comes_first_and_everything_adds_up(head):
+    scores = head.scores(APPLE_AND_A_BIT_OF_LEEK)
+    assert [score.label for score in scores.ranked] == ["Apple", "Leek", "Milk"]
+    assert sum(score.permille for score in scores.ranked) + scores.none_permille == pytest.approx(1000, abs=2)
+    assert scores.top(1) == scores.ranked[:1]
+
+
+def test_a_photo_that_resembles_no_product_is_more_likely_none(head):
+    near, far = head.scores(APPLE_AND_A_BIT_OF_LEEK), head.scores(BETWEEN_ALL)
+    assert far.none_permille > near.none_permille
+
+
+def test_none_is_as_likely_as_was_assumed_where_the_cosine_tells_nothing(head):
+    # offset + weight * cosine = 0 at cosine 0.5: the odds stay those assumed beforehand.
+    posterior = np.exp(log_posteriors(np.array([0.5, 0.1, 0.1]), CALIBRATION))
+    assert posterior[-1] == pytest.approx(0.05)
+
+
+def test_evidence_is_the_log_of_posterior_over_prior(head):
+    p = probabilities(head, APPLE_AND_A_BIT_OF_LEEK)
+    evidence = head.log_likelihoods(APPLE_AND_A_BIT_OF_LEEK)
+    assert set(evidence) == {*LABELS, NONE}
+    assert evidence["Apple"] == round(1000 * math.log(p[0] / (0.95 / 3)))
+    assert evidence[NONE] == round(1000 * math.log(p[3] / 0.05))
+    assert all(type(value) is int for value in evidence.values())
+
+
+def test_agreement_takes_the_prior_odds_out_again(head):
+    # Two labels are equally likely and the third is out of the question: P = 1/2 against odds of 1 : 2 beforehand.
+    value = head.agreement(np.array([1.0, 1.0, 0.0], np.float32), "Apple").log_likelihood_millinat
+    assert value == pytest.approx(1000 * math.log(2), abs=5)
+
+
+@pytest.mark.parametrize(
+    ("millinat", "expected"), [(1_000, "agree"), (999, "unsure"), (-999, "unsure"), (-1_000, "disagree")]
+)
+def test_verdicts_change_exactly_at_their_limits(millinat, expected):
+    assert classify.verdict(millinat, CALIBRATION) == expected
+
+
+def test_evidence_beyond_all_doubt_is_clipped_not_infinite(head):
+    certain = dataclasses.replace(head, calibration=dataclasses.replace(CALIBRATION, scale=1e5))
+    for label, expected in (("Apple", CLIP_MILLINAT), ("Milk", -CLIP_MILLINAT)):
+        found = certain.agreement(APPLE_AND_A_BIT_OF_LEEK, label)
+        assert found.log_likelihood_millinat == expected
+    assert certain.log_likelihoods(APPLE_AND_A_BIT_OF_LEEK)["Milk"] == -CLIP_MILLINAT
+
+
+def test_an_outlier_share_bounds_how_sure_one_photo_can_be():
+    cosines = np.array([1.0, 0.0, 0.0])
+    doubting = dataclasses.replace(CALIBRATION, scale=1e3, outlier=0.03)
+    p = np.exp(log_posteriors(cosines, doubting))[:-1]
+    assert (p / p.sum())[1] == pytest.approx(0.01)
+
+
+def test_many_photos_at_once_give_what_each_gives_alone(head):
+    both = np.stack([APPLE_AND_A_BIT_OF_LEEK, BETWEEN_ALL])
+    alone = [head.log_posteriors(row) for row in both]
+    assert np.allclose(head.log_posteriors(both), alone)
+
+
+def test_an_embedding_of_zeros_is_answered_with_finite_numbers(head):
+    assert np.isfinite(head.log_posteriors(np.zeros(3, np.float32))).all()
+
+
+@given(
+    st.lists(st.floats(-1, 1), min_size=2, max_size=90),
+    st.floats(0.1, 1e6),
+    st.sampled_from((0.0, 0.01, 0.5)),
+)
+def test_probabilities_always_add_up_to_one(cosines, scale, outlier):
+    calibration = dataclasses.replace(CALIBRATION, scale=scale, outlier=outlier)
+    logs = log_posteriors(np.array(cosines), calibration)
+    assert np.isfinite(logs).all()
+    assert np.exp(logs).sum() == pytest.approx(1.0)
+
+
+def test_the_network_sees_the_centred_square_in_red_green_blue_order():
+    photo = np.zeros((300, 700, 3), np.uint8)
+    photo[:, 200:500] = (255, 10, 0)  # blue, in OpenCV's order, exactly on the centred square
+    small = preprocess(photo)
+    assert small.shape == (INPUT_SIDE_PX, INPUT_SIDE_PX, 3)
+    assert (small == (0, 10, 255)).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (3, 2), (2000, 100)])
+def test_a_photo_of_any_shape_is_taken(shape):
+    assert preprocess(np.full((*shape, 3), 7, np.uint8)).shape == (INPUT_SIDE_PX, INPUT_SIDE_PX, 3)
+
+
+def test_the_packaged_head_knows_the_81_products_and_their_43_groups():
+    head = Head.load(PACKAGED_DIR)
+    assert len(head.labels) == len(set(head.labels)) == 81
+    assert len(set(head.groups.values())) == 43
+    assert head.groups["Golden-Delicious"] == "Apple"
+    assert NONE not in head.labels
+    assert head.calibration.disagree_millinat < head.calibration.agree_millinat
+
+
+def test_labels_that_do_not_fit_the_head_are_refused(tmp_path):
+    (tmp_path / "head.npz").write_bytes((PACKAGED_DIR / "head.npz").read_bytes())
+    (tmp_path / "labels.json").write_text(json.dumps([{"label": "Apple", "coarse": "Fruit"}]), encoding="utf-8")
+    with pytest.raises(ValueError, match="1 labels for 81"):
+        Head.load(tmp_path)
