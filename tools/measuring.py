@@ -99,13 +99,11 @@ def cart(*words: str, timeout_s: int = 60) -> subprocess.CompletedProcess:
     return finished([str(PYTHON), "-m", "cart", *words], timeout_s)
 
 
-def tool(name: str, *words: str, timeout_s: int = 600) -> subprocess.CompletedProcess:
-    """Run tools/NAME with the environment's Python, or as the program it is."""
-    path = ROOT / "tools" / name
-    if not path.exists():
-        raise NotMeasured(f"tools/{name} does not exist yet")
-    start = [str(PYTHON)] if path.suffix == ".py" else []
-    return finished([*start, str(path), *words], timeout_s)
+def tool(module: str, *words: str, timeout_s: int = 600) -> subprocess.CompletedProcess:
+    """Run tools/MODULE.py; one that is not there yet is a reason not to measure."""
+    if not (ROOT / "tools" / f"{module}.py").exists():
+        raise NotMeasured(f"tools/{module}.py does not exist yet")
+    return finished([str(PYTHON), "-m", f"tools.{module}", *words], timeout_s)
 
 
 def finished(command: list[str], timeout_s: int) -> subprocess.CompletedProcess:
