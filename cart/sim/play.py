@@ -170,11 +170,11 @@ def _pieces(shelf: Shelf, things: tuple[act.Thing, ...]) -> list[tuple[Product, 
 def _expect(cart: Simulated, number: int, expected: act.Expect) -> None:
     if not expected.now and not expected.within_ms:
         cart.settle()
-    missing = shortfall(cart, expected)
+    missing = shortfall(cart.view, expected)
     for _ in range(0, expected.within_ms, POLL_MS):
         if not missing:
             return
         cart.wait(POLL_MS)
-        missing = shortfall(cart, expected)
+        missing = shortfall(cart.view, expected)
     if missing:
         raise ScenarioError(number, missing)

@@ -16,6 +16,7 @@ from cart.core.catalog import Catalog, Product
 from cart.core.effects import ScreenLine
 from cart.core.events import ExitSeen, PanelPressed, Tapped
 from cart.core.trip import Charge, Prompt
+from cart.sim.expect import View
 from cart.sim.eyes import Eyes
 from cart.sim.physics import G
 from cart.sim.shelf import Piece, Shelf
@@ -219,6 +220,12 @@ class Simulated:
         return self
 
     # -- what is seen ------------------------------------------------------------------
+
+    @property
+    def view(self) -> View:
+        """All that a person beside the cart can tell."""
+        charged_minor = sum(sale.charge.total_minor for sale in self.cart.charges)
+        return View(self.cart.screen, tuple(self.asked), self.shelf, self.cart.light, charged_minor)
 
     @property
     def lines(self) -> tuple[ScreenLine, ...]:

@@ -18,28 +18,15 @@ from hashlib import sha256
 from cart.clock import NS_PER_MS, ManualClock
 from cart.core.catalog import Catalog
 from cart.core.effects import CommitSale, Effect, Screen, SetPanel, Show
-from cart.core.events import (
-    BATCH_MAX,
-    BrokerDown,
-    BrokerUp,
-    CellAccelerated,
-    CellFault,
-    CellIdentified,
-    CellTemperature,
-    Event,
-    LoadSampled,
-    SourceBack,
-    SourceLost,
-    Tick,
-    VisionAlive,
-)
+from cart.core.events import BrokerDown, BrokerUp, Event, SourceBack, SourceLost, Tick, VisionAlive
 from cart.core.setup import Setup
 from cart.core.step import initial, step
 from cart.core.weight import Calibration
 from cart.sim.backstore import Backstore
 from cart.sim.physics import Params, Platform
 from cart.sim.wire_out import Converter
-from cart.wire import codec, loadcell
+from cart.wire import codec
+from cart.wire.cell_events import CellEvents
 
 SLICE_NS = 50_000_000
 """The world advances in slices of this length: what a serial port hands over at once, four conversions."""
@@ -82,7 +69,7 @@ class Virtual:
         self.scale, self.camera = "well", "well"
         self.wire = sha256()
         self._converter = Converter(self.platform)
-        self._decoder = loadcell.Decoder()
+        self._cell = CellEvents()
         self._ids = random.Random(f"ids {seed}")
         self._due: list[tuple[int, int, Callable[[int], Event]]] = []
         self._order = 0
@@ -129,7 +116,7 @@ class Virtual:
             self.now(lambda t_ns: SourceLost(t_ns, "scale", "unplugged"))
         elif was != "well" and state == "well":
             self._converter.reboot()
-            self._decoder = loadcell.Decoder()
+            self._cell = CellEvents()
             if was == "unplugged":
                 self.now(lambda t_ns: SourceBack(t_ns, "scale"))
 
@@ -150,7 +137,7 @@ class Virtual:
         """Kill the daemon between two events and start it on what its database holds."""
         self._due = [entry for entry in self._due if getattr(entry[2], "periodic", False)]
         self._state = initial(self.setup)
-        self._decoder = loadcell.Decoder()
+        self._cell = CellEvents()
         self._boot()
 
     # -- inside ----------------------------------------------------------------------
@@ -183,7 +170,7 @@ class Virtual:
         data, _ = self._converter.advance_to((end_ns - START_NS) // 1_000)
         if self.scale == "well":
             self.wire.update(data)
-            for event in events_of(self._decoder.feed(data), end_ns):
+            for event in self._cell.feed(data, end_ns):
                 self._feed(event)
         if self.camera != "unplugged" and end_ns % ALIVE_NS < SLICE_NS:
             self._feed(VisionAlive(end_ns, end_ns // ALIVE_NS, self.camera == "covered", True, ("zxing",)))
@@ -215,43 +202,3 @@ class Virtual:
         for effect in self.effects:
             digest.update(codec.encode(effect) + b"\n")
         return digest.hexdigest()
-
-
-def events_of(values: list[loadcell.Value], t_ns: int) -> list[Event]:
-    """Return the events of what the decoder gave at one moment: readings in batches, the rest one by one."""
-    readings = [value for value in values if isinstance(value, loadcell.WeightLine)]
-    felt = [value for value in values if isinstance(value, loadcell.Acceleration)]
-    events: list[Event] = [_felt(felt[n : n + BATCH_MAX], t_ns) for n in range(0, len(felt), BATCH_MAX)]
-    for n in range(0, len(readings), BATCH_MAX):
-        events.append(_sampled(readings[n : n + BATCH_MAX], t_ns))
-    for value in values:
-        match value:
-            case loadcell.Identity():
-                fields = (value.protocol, value.firmware, value.serial, value.chip, value.gain)
-                events.append(CellIdentified(t_ns, *fields, value.samples_per_s, value.config_crc))
-            case loadcell.Temperature(centi_c=centi_c):
-                events.append(CellTemperature(t_ns, centi_c))
-            case loadcell.CellError(code=code, text=text):
-                events.append(CellFault(t_ns, code, text))
-    return events
-
-
-def _sampled(batch: list[loadcell.WeightLine], t_ns: int) -> LoadSampled:
-    return LoadSampled(
-        t_ns=t_ns,
-        seq=batch[-1].seq,
-        t_us=tuple(reading.t_us for reading in batch),
-        counts=tuple(reading.counts for reading in batch),
-        flags=tuple(reading.flags for reading in batch),
-        dropped=sum(reading.dropped for reading in batch),
-    )
-
-
-def _felt(batch: list[loadcell.Acceleration], t_ns: int) -> CellAccelerated:
-    return CellAccelerated(
-        t_ns=t_ns,
-        t_us=tuple(a.t_us for a in batch),
-        ax_ug=tuple(a.ax_ug for a in batch),
-        ay_ug=tuple(a.ay_ug for a in batch),
-        az_ug=tuple(a.az_ug for a in batch),
-    )

@@ -87,3 +87,28 @@ def connect(socket_path: str, role: str) -> socket.socket:
         link.close()
         raise
     return link
+
+
+class WorldTalk:
+    """A shopper's end: one act, one answer."""
+
+    def __init__(self, socket_path: str) -> None:
+        """Connect; OSError when the world is not there."""
+        self._socket = connect(socket_path, "shopper")
+        self._lines = self._socket.makefile("rb")
+
+    def act(self, **wanted: Any) -> dict[str, Any]:
+        """Do something in the world and return its answer; LookupError where it cannot be done."""
+        self._socket.sendall(json.dumps(wanted).encode() + b"\n")
+        line = self._lines.readline(LINE_BYTES_MAX)
+        if not line:
+            raise ConnectionError("the simulated world is gone")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise LookupError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        """Leave."""
+        self._lines.close()
+        self._socket.close()
