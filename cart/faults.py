@@ -50,6 +50,17 @@ class Fault(Exception):
 
 # Sorted by code. A row stays once released: people and dashboards search for codes.
 FAULTS: dict[str, FaultText] = {
+    "BENCH-PROCESS": FaultText(
+        "a program of the bench did not start",
+        ("its log says why", "the installation is not complete"),
+        "./tools/bench, which sets up first",
+    ),
+    "BROKER-MISSING": FaultText(
+        "the bench needs mosquitto, which is not installed",
+        ("the system packages were not installed",),
+        "sudo apt install mosquitto",
+        EXIT_CONFIGURATION,
+    ),
     "BROKER-UNREACHABLE": FaultText(
         "the MQTT broker does not answer",
         ("the broker is not running", "wrong [broker] host or port", "the network is down"),
