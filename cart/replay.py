@@ -124,7 +124,7 @@ class Replay:
         if ending in (recording.DAMAGED, recording.LOST):
             raise Fault("RECORDING-BAD", f"{path}: {ending}, so it is no golden recording")
         self._follows = (head.run_id, head.part + 1) if ending == "rotated" else None
-        _write(path, b"".join(made + [line for line in lines[-1:] if ending != recording.TORN]))
+        write(path, b"".join(made + [line for line in lines[-1:] if ending != recording.TORN]))
         return changed
 
     def _begin(self, path: Path) -> tuple[Head, Iterator[Step | Ending]]:
@@ -218,7 +218,8 @@ def _lines(path: Path) -> list[bytes]:
         raise Fault("RECORDING-BAD", f"{path}: {error.strerror}") from None
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """Replace the file by `data` in one go, compressed if its name ends in .gz; the same data gives the same file."""
     half = path.with_name(path.name + ".tmp")
     with half.open("wb") as raw:
         if path.suffix == ".gz":
