@@ -41,7 +41,7 @@ def test_the_core_does_what_it_did(path):
 @pytest.mark.parametrize(
     ("name", "part", "key", "value"),
     [
-        ("whole_trip", "limits", "hands_off_ms", 2_300),
+        ("whole_trip", "limits", "division_mg", 20_000),
         ("whole_trip", "weight", "step_mg", 300_000),
         ("whole_trip", "calibration", "counts_per_kg", 99_000),
         ("unscanned_is_flagged_and_cleared_by_scanning", "limits", "ask_after_ms", 5_100),
