@@ -40,6 +40,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         """Make keys and start everything."""
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.stop_file = folder / "stop-selling"
         self.confirmed: list[str] = []
