@@ -37,7 +37,8 @@ PRIOR_PART_BACK = -500  # a hand let go of what it had added to an unexplained t
 SPAN_MG = 5_000_000  # an unknown thing weighs anything up to this, evenly
 LOT_SPAN_MG = 4_000_000  # and so does a lot of produce
 NEVER = -1_000_000
-NEVER_ACCEPTED = frozenset({"unknown", "look"})
+TOO_LIGHT = "too_light"
+NEVER_ACCEPTED = frozenset({"unknown", "look", TOO_LIGHT})
 GROUP_MAX = 4
 SCANS_MAX = 8
 LINES_FOR_PAIRS_MAX = 40
@@ -53,6 +54,7 @@ class Change:
     sigma_mg: int
     moment: Moment
     final: bool = True
+    priced_mg_min: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Hypothesis:
     """One explanation.
 
     kind      "scan" (waiting scans landed), "put_back", "returned" (a doubt undid itself), "partly"
-              (a part of it), "taken" (lines left), "look" (only the camera says so), "unknown"
+              (a part of it), "taken" (lines left), "look" (only the camera says so), "too_light"
+              (named, and below the least mass that may be priced), "unknown"
     products  what a rise adds, one entry per unit
     """
 
@@ -165,9 +168,10 @@ def _group(
     look, support = max(((x, support_millinat(x, p)) for x, p in seen), key=lambda pair: pair[1])
     words += _look_words(look, support)
     score += support
+    light = products[0].sold_by == WEIGHT and change.delta_mg < change.priced_mg_min
     given = "chosen" if all(scan.source == "pick" for scan, _ in group) else "code read"
     yield Hypothesis(
-        "scan",
+        TOO_LIGHT if light else "scan",
         score + mass,
         f"{given}; {words}",
         tuple(product.id for product in products),
@@ -258,7 +262,7 @@ def _choose(hypotheses: list[Hypothesis], costs: Costs) -> Verdict:
     wrong_minor = (1_000_000 - share) * costs.wrong_charge_minor
     accept = best.kind not in NEVER_ACCEPTED and wrong_minor <= costs.ask_minor * 1_000_000
     review = accept and wrong_minor > costs.review_minor * 1_000_000
-    real = [h for h in ranked if h.kind not in NEVER_ACCEPTED]
+    real = [h for h in ranked if h.kind not in ("unknown", "look")]
     return Verdict(
         best,
         accept,

@@ -158,7 +158,13 @@ def _live_of(doubt: Doubt) -> Live:
 
 def _verdict(state: State, live: Live) -> decision.Verdict:
     setup, trip = state.setup, state.trip
-    change = decision.Change(live.delta_mg, live.sigma_mg, moment_of(state, live), live.final)
+    change = decision.Change(
+        live.delta_mg,
+        live.sigma_mg,
+        moment_of(state, live),
+        live.final,
+        setup.limits.priced_mg_min,
+    )
     if live.delta_mg < 0:
         return decision.judge_fall(change, trip.lines, trip.doubts, state.looks, setup.catalog, setup.costs)
     gone = tuple(x.line for x in state.gone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cart.core import basket, judge, session
+from cart.core.catalog import WEIGHT
 from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
 from cart.core.screen import options_for
@@ -138,10 +139,13 @@ def _question(state: State, doubt: Doubt, live: Live | None) -> tuple[str, tuple
     product = state.setup.catalog.product(doubt.product_id)
     if product is None:
         return "scan_it", (grams,), options_for(state, live)
+    least_mg = state.setup.limits.priced_mg_min
+    if product.sold_by == WEIGHT and doubt.delta_mg < least_mg:
+        return "too_light", (product.name, grams, str(least_mg // 1000)), ()
     yes = (Option(f"yes:{product.id}", product.name, product.id),)
     others = tuple(x for x in options_for(state, live) if x.value != f"pick:{product.id}")
     expected = str(product.mass_mg // 1000)
-    if product.sold_by == "piece" and _mass_is_off(doubt, product.mass_mg, product.mass_sd_mg):
+    if product.sold_by != WEIGHT and _mass_is_off(doubt, product.mass_mg, product.mass_sd_mg):
         return "weight_differs", (product.name, expected, grams), (*yes, *others[:3])
     return "wrong_label", (product.name,), (*yes, *others[:3])
 

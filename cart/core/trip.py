@@ -96,7 +96,7 @@ class Option:
 class Prompt:
     """The one question on the screen.
 
-    kind      "scan_it", "which_item", "weight_differs", "what_removed", "wrong_label", "put_it_in"
+    kind      "scan_it", "weight_differs", "wrong_label", "too_light", "what_removed"
     doubt_id  the doubt that the answer settles
     args      words for the text of the kind: names, masses in g
     asked     how often this doubt was asked about, 1 or 2
