@@ -16,7 +16,7 @@ from typing import Any
 
 from cart.backoffice import keys as store_keys
 from cart.backoffice.ledger import LedgerRow, open_ledger
-from cart.backoffice.report import missing_ranges
+from cart.backoffice.report import gap_reports
 from cart.clock import SystemClock
 from cart.edge.database import OutboxLine, look_into
 from cart.edge.keys import cart_signer
@@ -152,7 +152,7 @@ def judged(site: Site, drain_s: float) -> dict[str, Any]:
     deliveries = sum(row.deliveries for row in rows)
     made, booked = {line.charge_id for line in lines}, {row.charge_id for row in rows}
     ratio = deliveries / max(len(rows), 1)
-    gaps = {cart: missing_ranges(line.seq for line in each) for cart, each in outboxes.items()}
+    gaps = [report for report in gap_reports(rows) if report["missing"] or report["unchained"]]
     checks = {
         "charges were made": bool(made),
         "the ledger holds the charges committed": made == booked,
@@ -161,7 +161,7 @@ def judged(site: Site, drain_s: float) -> dict[str, Any]:
         "bytes are equal": {line.sha256 for line in lines} == {row.body_sha256 for row in rows},
         "every charge is receipted": all(line.state == "done" for line in lines),
         "what shoppers were told is in the ledger": set(site.confirmed) <= booked,
-        "no gap in the numbers": not any(gaps.values()),
+        "no gap in the numbers, no break in the chain": not gaps,
         "nothing in quarantine": quarantined == 0,
         f"drained within {DRAIN_S_MAX:g} s": drain_s <= DRAIN_S_MAX,
         f"under {DELIVERIES_MAX:g} deliveries a charge": ratio < DELIVERIES_MAX,

@@ -20,7 +20,7 @@ VICTIMS = {"daemon": ("cart", "run"), "vision": ("cart", "vision"), "broker": ("
 """Words that follow each other in the command line of each victim."""
 
 FIRST_KILL_S = 3.0
-TRIP_S = 70.0
+TRIP_S = 50.0
 """About how long a trip takes: points are drawn up to here, and those after its end are not reached."""
 
 TRIP_TIMEOUT_S = 400.0

@@ -2,7 +2,7 @@
 
     serve       take charges from the broker, keep the ledger, send signed receipts
     ledger      list the charges
-    gaps        list what is missing, for each cart and incarnation; exit 1 if anything is
+    gaps        list what is missing or out of the chain, for each cart and incarnation; exit 1 if anything is
     quarantine  list the messages that were not believed
     keys        make the store's key, register carts
 
@@ -74,7 +74,7 @@ def show_ledger(args: argparse.Namespace) -> int:
 
 
 def show_gaps(args: argparse.Namespace) -> int:
-    """List what is there and what is missing of each cart and incarnation; fail if anything is missing."""
+    """List what is missing of each cart and incarnation; fail if anything is, or if a charge breaks the hash chain."""
     found = report.gap_reports(open_ledger(args.db, create=False).rows())
     if args.output == "json":
         _print_all(found)
@@ -82,7 +82,9 @@ def show_gaps(args: argparse.Namespace) -> int:
         for gap in found:
             missing = ", ".join(f"{first}-{last}" for first, last in gap["missing"]) or "none"
             print(f"{gap['cart']:<12} {gap['incarnation']}  {gap['count']:>6} of {gap['highest']}, missing: {missing}")
-    return EXIT_FAILED if any(gap["missing"] for gap in found) else EXIT_OK
+            if gap["unchained"]:
+                print(f"{'':12} these do not follow the one before them: {gap['unchained']}")
+    return EXIT_FAILED if any(gap["missing"] or gap["unchained"] for gap in found) else EXIT_OK
 
 
 def show_quarantine(args: argparse.Namespace) -> int:

@@ -156,4 +156,5 @@ class StoreBroker:
 def _session() -> Properties:
     properties = Properties(PacketTypes.CONNECT)
     properties.SessionExpiryInterval = SESSION_EXPIRY_S
+    properties.MaximumPacketSize = 2 * messages.UP_BYTES_MAX  # the broker then throws longer ones away itself
     return properties

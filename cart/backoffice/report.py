@@ -59,7 +59,8 @@ def gap_reports(rows: Iterable[LedgerRow]) -> list[dict[str, Any]]:
     """Return, for each cart and incarnation, what came and what is missing: a gap means that something was lost.
 
     Numbers run from 1 within an incarnation. `contiguous` is the highest number up to which all are there; `missing`
-    lists ranges [first, last]. What is missing above the highest number only the cart's outbox can tell.
+    lists ranges [first, last]; `unchained` lists numbers whose charge does not name the hash of the one before it.
+    What is missing above the highest number only the cart's outbox can tell.
     """
     numbers: dict[tuple[str, str, str, str], list[LedgerRow]] = defaultdict(list)
     for row in rows:
@@ -75,6 +76,13 @@ def missing_ranges(seqs: Iterable[int]) -> list[tuple[int, int]]:
             missing.append((expected, seq - 1))
         expected = seq + 1
     return missing
+
+
+def unchained(rows: list[LedgerRow]) -> list[int]:
+    """Return the numbers of one incarnation whose charge names another predecessor than the ledger holds."""
+    hashes = {0: ""} | {row.seq: row.body_sha256 for row in rows}
+    known = [row for row in rows if row.seq - 1 in hashes]
+    return sorted(row.seq for row in known if read_body(row.body, ChargeDocument).prev != hashes[row.seq - 1])
 
 
 def utc_text(unix_ms: int) -> str:
@@ -97,4 +105,5 @@ def _gap_report(chain: str, store: str, cart: str, incarnation: str, rows: list[
         "contiguous": missing[0][0] - 1 if missing else highest,
         "missing_count": sum(last - first + 1 for first, last in missing),
         "missing": [list(part) for part in missing[:RANGES_MAX]],
+        "unchained": unchained(rows)[:RANGES_MAX],
     }

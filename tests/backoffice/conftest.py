@@ -1,12 +1,12 @@
 """A store in a folder: broker, back office and carts, all real processes and threads on this machine."""
 
 import pytest
-from tools.mini_cart import MiniCart
-from tools.processes import LocalBroker, Spawned, back_office, find_mosquitto
 
 from cart.backoffice import keys as store_keys
 from cart.backoffice.ledger import open_ledger
 from cart.edge.keys import cart_signer
+from tools.mini_cart import MiniCart
+from tools.processes import LocalBroker, Spawned, back_office, find_mosquitto
 
 
 class Store:

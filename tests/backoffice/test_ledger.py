@@ -45,8 +45,11 @@ class Desk:
         self.clock = ManualClock(wall_ms=1_767_225_600_123)
         self.consumer = Consumer(self.ledger, Registry(folder / "keys"), self.key, self.clock)
 
-    def send(self, made, origin=ORIGIN, topic=TOPIC, incarnation=INCARNATION):
-        body = messages.charge_body(made, origin, incarnation, "")
+    def send(self, made, origin=ORIGIN, topic=TOPIC, incarnation=INCARNATION, prev=None):
+        if prev is None:  # as a cart does that sends in order
+            rows = [row for row in self.ledger.rows() if row.incarnation == incarnation and row.seq == made.seq - 1]
+            prev = rows[0].body_sha256 if rows else ""
+        body = messages.charge_body(made, origin, incarnation, prev)
         return self.take(topic, messages.seal(body, self.cart.sign(body), self.cart.key_id))
 
     def take(self, topic, payload):
@@ -201,6 +204,15 @@ def test_a_gap_fails_the_gap_report(desk, capsys):
     desk.send(charge(3))
     assert main(["gaps", "-o", "json", "--db", desk.url]) == 1
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["missing"] == [[2, 2]]
+
+
+def test_a_charge_that_does_not_name_the_one_before_it_fails_the_gap_report(desk, capsys):
+    desk.send(charge(1))
+    desk.send(charge(2))
+    assert main(["gaps", "--db", desk.url]) == 0
+    desk.send(charge(3), prev="c" * 64)
+    assert main(["gaps", "-o", "json", "--db", desk.url]) == 1
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["unchained"] == [3]
 
 
 def test_the_quarantine_is_listed(desk, capsys):

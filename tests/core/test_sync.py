@@ -174,7 +174,8 @@ def test_after_a_restart_the_outbox_is_published_oldest_first_whatever_order_it_
 def test_no_more_than_the_window_is_under_way_and_each_receipt_lets_the_next_one_out():
     sync, effects = outbox_of(25)
     assert published(effects) == [f"c{n}" for n in range(1, WINDOW + 1)]
-    sync, effects = changed(sync, Delivered(T, "c1"))
+    sync, _ = changed(sync, Delivered(T, "c1"))
+    sync, effects = ticked(sync, T + 1)
     assert published(effects) == [], "an acknowledgement frees no place: the store may be slow"
     sync, effects = changed(sync, Receipted(T, "c1", SHA, "accepted", 1))
     assert published(effects) == ["c11"]
@@ -191,6 +192,19 @@ def test_charges_that_never_get_a_receipt_do_not_block_those_behind_them():
         sync, effects = ticked(sync, t_ns)
         seen |= set(published(effects))
     assert len(seen) == 25
+
+
+def test_a_charge_that_waits_for_its_third_try_holds_no_place():
+    stuck = tuple(replace(ROW, charge_id=f"s{n}", seq=n, attempts=2, next_ns=T + 9) for n in range(WINDOW))
+    _, effects = committed(Sync(online=True, outbox=stuck), saved(99), 500, 7)
+    assert published(effects) == ["c99"]
+
+
+def test_when_places_are_few_a_first_try_goes_before_a_retry():
+    busy = tuple(replace(ROW, charge_id=f"b{n}", seq=n, attempts=1, in_flight=True) for n in range(WINDOW - 1))
+    retry = replace(ROW, charge_id="retry", seq=50, attempts=3, next_ns=T)
+    first = replace(ROW, charge_id="first", seq=51, next_ns=T)
+    assert published(ticked(Sync(online=True, outbox=(*busy, retry, first)), T)[1]) == ["first"]
 
 
 def test_nothing_is_published_again_while_the_client_holds_it():
@@ -217,7 +231,7 @@ def test_a_long_outage_does_not_leave_long_delays_behind():
     sync = Sync(online=False, outbox=(replace(ROW, attempts=20, next_ns=T + RETRY_LONG_NS),))
     sync, effects = changed(sync, BrokerUp(T))
     assert effects == (), "its receipt may be on the way"
-    assert published(ticked(sync, NEXT)[1]) == ["c1"]
+    assert ticked(sync, NEXT)[1] == (Publish("c1", 2),), "and the delays start over"
 
 
 def test_the_moment_the_broker_was_lost_is_kept_over_failed_reconnects():
