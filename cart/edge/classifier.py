@@ -1,8 +1,9 @@
 """The classifier's network in a TFLite runtime; the one place that imports tflite_runtime or ai_edge_litert.
 
 tflite-runtime 2.14 has wheels for aarch64 up to Python 3.11 and is compiled against numpy 1; ai-edge-litert is its
-successor with the same Interpreter. Embeddings of the two differ by a rounding step here and there: compare with a
-tolerance. The interpreter is made once and kept; it is not thread-safe, so one thread embeds.
+successor with the same Interpreter. The two round differently in every layer: embeddings differ by several int8 steps,
+enough to change the likeliest product where two are close, so compare with a tolerance. The interpreter is made once
+and kept; it is not thread-safe, so one thread embeds.
 """
 
 import hashlib

@@ -54,7 +54,7 @@ out), {cv_random} over random photos. Most train photos have near twins, so the 
 first is depends on the number of looks; with {looks} it is about as hard as val, which was seen when it was fixed.
 
 ## Calibration
-* Scores: softmax of {scale} times the cosine{outlier}.
+* Scores: softmax of {scale} times the cosine, {outlier} of it replaced by even chances: no photo is beyond all doubt.
 * None of these: a logistic curve in the largest cosine (offset {none_offset}, weight {none_weight}), fitted on photos
   whose class was left out of the head against photos whose look was left out. **Weak**: telling the two apart reaches
   an AUROC of {auroc} (0.5 is guessing, 1 is perfect), most strangers having siblings that stay known. Never take a
@@ -102,7 +102,7 @@ def written(measured: dict, head: Head, sizes: dict[str, int]) -> str:
         cv_top1=_percent(fit["cv_top1"]),
         cv_random=_percent(fit["cv_top1_random_folds"]),
         scale=how.scale,
-        outlier=f", {_percent(how.outlier)} of it replaced by even chances" if how.outlier else "",
+        outlier=f"{100 * how.outlier:.2f} %",
         none_offset=how.none_offset,
         none_weight=how.none_weight,
         none_prior=_percent(how.none_prior),
