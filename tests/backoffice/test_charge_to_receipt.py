@@ -38,6 +38,20 @@ def test_a_charge_is_booked_and_receipted_and_its_row_closed(store):
     assert cart.notes == []
 
 
+def test_many_charges_pass_since_both_ends_acknowledge_what_they_took(store):
+    """mosquitto has 20 messages under way to a client at most: without acknowledgements the 21st never comes."""
+    store.broker.start()
+    store.open_office()
+    cart = store.cart()
+    cart.start()
+    for _ in range(60):
+        cart.sell(10)
+    until_drained(cart, 20)
+    rows = store.rows
+    assert [row.seq for row in rows] == list(range(1, 61))
+    assert {row.deliveries for row in rows} == {1}
+
+
 def test_the_broker_may_be_absent_at_the_start(store):
     cart = store.cart()
     cart.start()
