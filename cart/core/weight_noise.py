@@ -33,6 +33,7 @@ BLOCKS_LATE = 3 * LONGEST // 2 // BLOCK  # the longest window's middle lies this
 PRIOR_PERCENT = {4: 50, 8: 25, 12: 18, 16: 14, 24: 11, 32: 8, 64: 6}
 """Standard deviation of a window's mean over the swing's, before anything was learned (standing, 15 Hz basket)."""
 
+PRIOR_WEIGHT = 3  # blocks that the prior counts for
 LEARN_MAX = 40  # blocks over which the learned variance is a mean: 4 s
 SURPRISE_MAX = 6  # no single block counts for more than so many times what was learned: a hand may be in it
 FLOOR_MG = 150  # no mean is ever trusted further: creep and the walk of the cells
@@ -120,7 +121,7 @@ def with_block(track: Track, smoothing: Smoothing, at: int, *, calm: bool) -> Tr
     track = replace(track, blocks=(*track.blocks[1 - BLOCKS :], swing))
     if not track.learned:
         return restarted(track, smoothing.swing_mg2(at))
-    if not calm or not smoothing.has(LONGEST, at - 3 * LONGEST // 2):
+    if not calm or not smoothing.has(LONGEST, at):
         return track
     weight = min(track.weight + 1, LEARN_MAX)
     learned = tuple(
@@ -136,7 +137,7 @@ def restarted(track: Track, swing_mg2: int) -> Track:
     """Return the track with its learned variances replaced by what is usual at this swing."""
     swing = max(swing_mg2, 1)
     learned = tuple(swing * PRIOR_PERCENT[box] ** 2 // 10_000 for box in BOXES)
-    return replace(track, learned=learned, swing=swing, weight=LEARN_MAX // 5)
+    return replace(track, learned=learned, swing=swing, weight=PRIOR_WEIGHT)
 
 
 def variance_mg2(track: Track, rank: int, swing_mg2: int) -> int:
@@ -157,10 +158,8 @@ def lately_mg2(track: Track) -> int:
 def _deviation_mg2(smoothing: Smoothing, box: int, at: int) -> int:
     """Return the square distance of a window's mean from that of the longest around the same moment.
 
-    The longest itself is held against the one before it, and so counts half.
+    For the longest itself nothing longer is at hand: it is taken to be three quarters as noisy as the next one.
     """
-    if box == LONGEST:
-        deviation = smoothing.mean_mg(LONGEST, at) - smoothing.mean_mg(LONGEST, at - 3 * LONGEST // 2)
-        return deviation * deviation // 2
-    deviation = smoothing.mean_mg(box, at - 3 * (LONGEST - box) // 2) - smoothing.mean_mg(LONGEST, at)
-    return deviation * deviation
+    measured = min(box, BOXES[-2])
+    deviation = smoothing.mean_mg(measured, at - 3 * (LONGEST - measured) // 2) - smoothing.mean_mg(LONGEST, at)
+    return deviation * deviation if measured == box else deviation * deviation * 9 // 16

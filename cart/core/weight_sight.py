@@ -62,9 +62,9 @@ class Sight:
         stand out as far of the swing of this moment as of the noise that was learned at rest.
         """
         now, square = self.variance_mg2(rank), delta_mg * delta_mg
-        tolerated = max(3_000, abs(delta_mg) // 20) ** 2
         if self.motion != STANDING:
-            return square > SURE_MOVING**2 * (now + level_mg2) and now < tolerated
+            return square > SURE_MOVING**2 * (now + level_mg2)
+        tolerated = max(3_000, abs(delta_mg) // 20) ** 2
         learned = self.learned_mg2(rank)
         return square > SURE**2 * (learned + level_mg2) and learned < tolerated and square > SURE_NOW**2 * now
 

@@ -35,7 +35,7 @@ FINAL_SIGMA_MG = 1_500
 HEAVY_MG = 500_000  # a heavier change swings longer
 ACQUIRE_AFTER = 94  # readings before the first level is taken
 ACQUIRE_AT_LAST = 280
-CALM_AFTER = 9 * LONGEST // 2 + BLOCK  # readings without a change that learning of the noise looks back over
+CALM_AFTER = 3 * LONGEST + BLOCK  # readings without a change that learning of the noise looks back over
 
 DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading: 3 s
 DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
@@ -221,7 +221,10 @@ class _Detection:
     def _rest(self) -> None:
         """Let the level follow drift, and tell the standstill once."""
         assert self.level_ug is not None
-        if self.motion != STANDING or any(self.runs) or self._usable() < FINAL_AFTER or not self.sight.has(32):
+        if any(self.runs) or self._usable() < FINAL_AFTER or not self.sight.has(32):
+            return
+        if self.motion != STANDING:
+            self._sharpen()
             return
         rank = BOXES.index(LONGEST) if self._usable() >= 3 * LONGEST and self.sight.has(LONGEST) else BOXES.index(32)
         away = self.sight.mean_mg(BOXES[rank]) * 1_000 - self.level_ug
@@ -237,6 +240,19 @@ class _Detection:
         if not self.rested:
             self.rested = True
             self.found.append(Standstill(self.t_ms, self.level_ug // 1_000, isqrt(variance)))
+
+    def _sharpen(self) -> None:
+        """In motion, know a level better that was taken or changed there; never beyond what its sigma allows.
+
+        One that was seen standing is sharper than any window here, and so stays.
+        """
+        assert self.level_ug is not None
+        rank = BOXES.index(LONGEST)
+        if self._usable() < 3 * LONGEST or not self.sight.has(LONGEST):
+            return
+        away, variance = self.sight.mean_mg(LONGEST) - self.level_ug // 1_000, self.sight.variance_mg2(rank)
+        if 2 * variance < self.level_mg2 and away * away < 9 * self.level_mg2:
+            self.level_ug, self.level_mg2 = self.sight.mean_mg(LONGEST) * 1_000, variance
 
     def _drift(self, by_ug: int) -> None:
         assert self.level_ug is not None
