@@ -90,6 +90,7 @@ def run_trip(name: str, state: Path | None, seed: int, swap_labels: bool, as_jso
         return EXIT_USAGE
     folder = state or Path(tempfile.mkdtemp(prefix="cart-bench-"))
     say = (lambda entry: None) if as_json else _print_entry
+    signal.signal(signal.SIGTERM, _interrupted)
     with Stack(folder, seed, swap_labels) as stack:
         result = _trip(stack, lines, seed, say)
     if as_json:
@@ -177,6 +178,11 @@ class _Memory:
     def _sample(self) -> None:
         while not self._stopped.wait(SAMPLE_S):
             self._most_kb = max(self._most_kb, self._stack.rss_kb())
+
+
+def _interrupted(*_: object) -> None:
+    """End like Ctrl-C, so that the processes of the bench end, too."""
+    raise KeyboardInterrupt
 
 
 # -- words -----------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from cart.sim.shelf import Shelf
 from cart.sim.told import told
 from cart.sim.world_link import WorldTalk
 
-PAUSE_S = 0.4
+PAUSE_S = 0.7
 """A person's pause between two acts."""
 
 REACT_S = 2.0
@@ -66,6 +66,7 @@ class Shopper:
         self._decided: list[tuple[int, int]] = []
         self._scans_seen: set[int] = set()
         self._pause = threading.Event()
+        self._narrated = Screen(0, "idle")
         self._start_ns = clock.monotonic_ns()
         self.stream = ScreenStream(screen_port, clock, self._see)
 
@@ -77,18 +78,23 @@ class Shopper:
 
     def arrive(self, timeout_s: float) -> bool:
         """Wait for the first screen of a cart whose scale and camera are well."""
-        self._start_ns = self._clock.monotonic_ns()
+        until_ns = self._clock.monotonic_ns() + int(timeout_s * NS_PER_S)
         lost = {"scale_lost", "camera_lost", "offline"}
-        return self.stream.wait(lambda screen: not lost & set(screen.notices), timeout_s)
+        while not {"camera", "panel"} <= set(self._world.act(act="tell")["connected"]):
+            if self._clock.monotonic_ns() > until_ns:
+                return False
+            self._rest()
+        left_s = (until_ns - self._clock.monotonic_ns()) / NS_PER_S
+        return self.stream.wait(lambda screen: not lost & set(screen.notices), left_s)
 
     def play(self, lines: tuple[act.Line, ...]) -> Diary:
         """Do what the script says, and return what happened."""
         self._start_ns = self._clock.monotonic_ns()
+        self._narrated = self.screen
         for line in lines:
-            before = self.screen
             did = self._do(line.action)
-            if did:
-                self._note(did, told(before, self.screen))
+            if did or told(self._narrated, self.screen):
+                self._note(did or "waits")
         self.stream.stop()
         return self.diary
 
@@ -144,6 +150,7 @@ class Shopper:
             if self.stream.wait(lambda screen: _reacted(before, screen), REACT_S):
                 break
         self._until(done["done_ns"])
+        self._rest()
         again = f", {attempt} times" if attempt > 1 else ""
         return f"holds the code of {product.name} into view{again}"
 
@@ -170,9 +177,9 @@ class Shopper:
         if not self.stream.wait(lambda screen: screen.decided != before, VERDICT_S):
             self.diary.unmet.append(f"no verdict on a change within {VERDICT_S} s")
             return
-        shown_ns = next(t_ns for t_ns, decided in self._decided if decided != before and decided > 0 and t_ns)
-        shown_ns = min((t for t, decided in self._decided if decided > before), default=shown_ns)
-        self.diary.verdict_ms.append(max(0.0, (shown_ns - release_ns) / NS_PER_MS))
+        shown_ns = next((t_ns for t_ns, decided in self._decided if decided > before), None)
+        if shown_ns is not None:  # a daemon that restarted meanwhile counts anew
+            self.diary.verdict_ms.append(max(0.0, (shown_ns - release_ns) / NS_PER_MS))
         self._rest()
 
     def _pick(self, product: Product) -> str:
@@ -261,7 +268,11 @@ class Shopper:
                 self._scans_seen.add(waiting.t_frame_ns)
                 self.diary.scan_ms.append((t_ns - waiting.t_frame_ns) / NS_PER_MS)
 
-    def _note(self, did: str, said: str) -> None:
+    def _note(self, did: str, said: str = "") -> None:
+        """Add to the timeline what was done, and what the screen said since the entry before unless `said` says it."""
+        screen = self.screen
+        said = said or told(self._narrated, screen)
+        self._narrated = screen
         entry = (round((self._clock.monotonic_ns() - self._start_ns) / NS_PER_S, 1), did, said)
         self.diary.timeline.append(entry)
         self._say(entry)

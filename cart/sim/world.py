@@ -82,6 +82,8 @@ class World:
             self._advance(t_ns)
             # Acts count from where the platform is, which is up to one of its own steps behind the clock.
             answer = self.hands.act(wanted, self._start_ns + self._platform.now_us * 1_000, self._start_ns)
+            if "truth" in answer:
+                answer["connected"] = [client.role for client in self._clients]
             self._apply_scale()
             log.info("act %s -> %s", wanted, answer)
             return answer
