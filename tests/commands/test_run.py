@@ -127,6 +127,8 @@ def test_a_trip_survives_kill_9(cart):
     _, (first, *_) = cart.recorded()
     assert first.event.trip.phase == "shopping"
     assert first.event.save_seq >= 2
+    replayed = [Replay().compare(path) for path in sorted((cart.folder / "recordings").iterdir())]
+    assert [(outcome.ending, outcome.passed) for outcome in replayed] == [("torn", True), ("stopped", True)]
 
 
 def wait_for_saves(cart, count):

@@ -7,8 +7,7 @@ from cart.core.events import Classified, ExitSeen, LoadSampled, Restored, Sighte
 from cart.core.trip import Line, Trip
 from cart.wire.codec import KINDS, decode, encode
 
-INTEGERS = st.integers(-(2**63), 2**63 - 1)
-st.register_type_strategy(int, INTEGERS)
+st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))  # JSON of ours holds no wider ones
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

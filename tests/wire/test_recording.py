@@ -104,7 +104,7 @@ def test_a_later_format_is_refused():
 def test_the_setup_comes_back_as_it_was(costs, limits, products, not_for_trade):
     named = {product.id: product for product in products}.values()
     plain = [Product(p.id, p.name, p.sold_by, p.price_minor, p.mass_mg, p.mass_sd_mg) for p in named]
-    setup = Setup(Calibration(-5, 7), Catalog("v", "EUR", plain), costs, limits, not_for_trade)
+    setup = Setup(Calibration(-5, 7), Catalog("v", "EUR", plain), costs, limits, not_for_trade=not_for_trade)
     back = recording.setup_from_dict(recording.setup_to_dict(setup))
     assert back.catalog.products == setup.catalog.products
     assert recording.setup_to_dict(back) == recording.setup_to_dict(setup)
