@@ -44,7 +44,7 @@ EXTRAS = {
     "pi-legacy": ["RPi.GPIO>=0.7.1"],
     # The shopper's page and the bench page. An extra because a cart may be headless, and a test rig often is.
     "web": ["starlette>=0.45", "uvicorn>=0.34"],
-    # The store's side on PostgreSQL, for a chain: on the roadmap. The ledger that there is uses SQLite and needs no extra.
+    # PostgreSQL for a chain's ledger, which is on the roadmap; a store's ledger is SQLite and needs no extra.
     "store": ["psycopg[binary]>=3.2"],
     "dev": [
         "pytest>=8",
