@@ -1,5 +1,9 @@
 """A charge's whole way, over a real broker: committed, published, booked, receipted, closed."""
 
+import queue
+import threading
+from contextlib import contextmanager
+
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -100,7 +104,18 @@ def test_a_charge_signed_by_another_key_is_quarantined_and_gets_no_receipt(store
     assert sum(isinstance(event, Receipted) for event in cart.events) == 1
 
 
-def test_a_store_killed_before_it_took_the_charge_gets_it_from_the_broker_later(store):
+def test_an_acknowledgement_of_the_broker_closes_nothing_and_says_when_nobody_listens(store):
+    store.broker.start()
+    cart = store.cart()
+    cart.start()
+    cart.sell(900)
+    cart.run_until(lambda: cart.saw(Delivered), LONG_S)
+    (delivered,) = [event for event in cart.events if isinstance(event, Delivered)]
+    assert (delivered.ok, delivered.reason) == (False, "No matching subscribers")
+    assert len(cart.state.outbox) == 1
+
+
+def test_a_store_killed_before_it_took_the_charge_gets_it_from_the_broker_even_when_the_cart_is_off(store):
     store.broker.start()
     store.open_office()
     store.office.kill()
@@ -109,9 +124,15 @@ def test_a_store_killed_before_it_took_the_charge_gets_it_from_the_broker_later(
     cart.sell(900)
     cart.run_until(lambda: cart.saw(Delivered), LONG_S)
     assert cart.state.outbox, "an acknowledgement of the broker must not close a charge"
-    store.open_office()
-    until_drained(cart)
+    cart.stop()
+    with receipts_of(store, cart.origin) as receipts:
+        store.open_office()
+        receipts.get(timeout=LONG_S)
     assert [row.total_minor for row in store.rows] == [900]
+    again = store.cart()  # the broker kept the receipt for it, or it asks again: either way it is closed
+    again.start()
+    until_drained(again)
+    assert states(again) == ["done"]
 
 
 def test_a_broker_that_forgot_everything_loses_no_charge(store):
@@ -194,6 +215,22 @@ def payload_body(cart):
 
     charge = Charge(cart.fresh_id(), 1, cart.fresh_id(), 1, "EUR", 0, (), (), "demo-1")
     return messages.charge_body(charge, cart.origin, cart.database.incarnation, "")
+
+
+@contextmanager
+def receipts_of(store, origin):
+    """Listen to a cart's receipts as any client of the broker can; gives a queue of payloads."""
+    heard, listening = queue.Queue(), threading.Event()
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.on_message = lambda _client, _data, message: heard.put(message.payload)
+    client.on_subscribe = lambda *_: listening.set()
+    client.connect("127.0.0.1", store.broker.port)
+    client.loop_start()
+    client.subscribe(messages.topic_of(origin, "down/receipt"), qos=1)
+    assert listening.wait(LONG_S)
+    yield heard
+    client.disconnect()
+    client.loop_stop()
 
 
 def publish_raw(store, origin, payload, tail="up/charge"):
