@@ -94,7 +94,8 @@ def judge(state: State, live: Live) -> Judged:
         return _refresh(state, live), ()
     if not verdict.accept and live.doubt_id and live.key[:1] == ("unknown",):
         return _new_suspect(state, live, key, suspect, verdict.reason), ()
-    state, live = _apply(cleared, replace(_blank(live), key=key), verdict, suspect)
+    live = replace(_blank(live), key=key, t_final_ns=state.t_ns if live.final else 0)
+    state, live = _apply(cleared, live, verdict, suspect)
     first = not _was_judged(cleared, live)
     state = _with_live(state, live)
     if first:

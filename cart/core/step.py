@@ -244,8 +244,10 @@ def _same_sighting(state: State, event: Sighted, product_id: str) -> Scan | None
 def _just_landed(state: State, event: Sighted, product_id: str) -> bool:
     """Return True if this code belongs to an item that is already explained."""
     for live in state.lives:
-        if any(x.track == event.track and x.product_id == product_id for x in live.scans):
-            return True
+        for scan in live.scans:
+            soon = event.t_frame_ns - scan.t_ns < SAME_ITEM_NS
+            if scan.product_id == product_id and (soon or scan.track == event.track):
+                return True
         if product_id in live.key[1:] and event.t_frame_ns - live.t_accept_ns < SAME_ITEM_NS:
             return True
     return False
