@@ -74,9 +74,11 @@ def _kill_at(bench: subprocess.Popen, who: str, points: list[float], say: Say) -
         time.sleep(POLL_S)
     begun, killed = time.monotonic(), 0
     for point_s in points:
-        while bench.poll() is None and time.monotonic() - begun < point_s:
+        # A victim that was killed a moment ago may not be back yet: then it is killed as soon as it is.
+        while not (victims := _children(bench.pid, VICTIMS[who])) or time.monotonic() - begun < point_s:
+            if bench.poll() is not None:
+                return killed
             time.sleep(POLL_S)
-        victims = [] if bench.poll() is not None else _children(bench.pid, VICTIMS[who])
         for pid in victims[:1]:
             say(f"  {time.monotonic() - begun:6.2f} s: kill -9 {who} ({pid})")
             os.kill(pid, signal.SIGKILL)
