@@ -40,6 +40,7 @@ NEVER = -1_000_000
 TOO_LIGHT = "too_light"
 NEVER_ACCEPTED = frozenset({"unknown", "look", TOO_LIGHT})
 GROUP_MAX = 4
+REST_MG_MIN = 10_000  # less than this is no thing that a hand left behind
 SCANS_MAX = 8
 LINES_FOR_PAIRS_MAX = 40
 SCALE_FLOOR_MG = 1_500  # corner error and creep that the step's own sigma does not know
@@ -215,7 +216,8 @@ def _partial_returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypo
     if not change.final:
         return
     for doubt in doubts:
-        if doubt.kind != "own" and doubt.delta_mg > -change.delta_mg:
+        rest_mg = doubt.delta_mg + change.delta_mg
+        if doubt.kind != "own" and rest_mg > REST_MG_MIN + 5 * change.sigma_mg:
             score = PRIOR_PART_BACK - ln_millinat(SPAN_MG)
             yield Hypothesis("partly", score, "a hand let go", doubt_id=doubt.id)
 
