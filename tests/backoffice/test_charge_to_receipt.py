@@ -125,7 +125,7 @@ def test_a_store_killed_before_it_took_the_charge_gets_it_from_the_broker_even_w
     cart.run_until(lambda: cart.saw(Delivered), LONG_S)
     assert cart.state.outbox, "an acknowledgement of the broker must not close a charge"
     cart.stop()
-    with receipts_of(store, cart.origin) as receipts:
+    with heard_on(store, cart.origin, "down/receipt") as receipts:
         store.open_office()
         receipts.get(timeout=LONG_S)
     assert [row.total_minor for row in store.rows] == [900]
@@ -217,16 +217,27 @@ def payload_body(cart):
     return messages.charge_body(charge, cart.origin, cart.database.incarnation, "")
 
 
+def test_a_cart_says_that_it_is_there_and_when_it_leaves_on_purpose(store):
+    store.broker.start()
+    cart = store.cart()
+    with heard_on(store, cart.origin, "up/status") as heard:
+        cart.start()
+        assert messages.read_body(heard.get(timeout=LONG_S), messages.StatusDocument).online
+        until_up(cart)
+        cart.stop()
+        assert not messages.read_body(heard.get(timeout=LONG_S), messages.StatusDocument).online
+
+
 @contextmanager
-def receipts_of(store, origin):
-    """Listen to a cart's receipts as any client of the broker can; gives a queue of payloads."""
+def heard_on(store, origin, tail):
+    """Listen to one of a cart's topics as any client of the broker can; gives a queue of payloads."""
     heard, listening = queue.Queue(), threading.Event()
     client = Client(CallbackAPIVersion.VERSION2)
     client.on_message = lambda _client, _data, message: heard.put(message.payload)
     client.on_subscribe = lambda *_: listening.set()
     client.connect("127.0.0.1", store.broker.port)
     client.loop_start()
-    client.subscribe(messages.topic_of(origin, "down/receipt"), qos=1)
+    client.subscribe(messages.topic_of(origin, tail), qos=1)
     assert listening.wait(LONG_S)
     yield heard
     client.disconnect()
