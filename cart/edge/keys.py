@@ -38,6 +38,10 @@ class Verifier:
             return False
         return True
 
+    def pem(self) -> bytes:
+        """Return the key as its .pub file holds it."""
+        return self._public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
 
 class Signer:
     """A private key."""
@@ -65,7 +69,7 @@ def make_pair(directory: Path, name: str) -> Signer:
     signer = load_signer(key_path)
     public_path = directory / f"{name}.pub"
     if not public_path.exists():
-        public_path.write_bytes(_public_pem(signer))
+        public_path.write_bytes(signer.verifier.pem())
     return signer
 
 
@@ -136,10 +140,4 @@ def _write_new(path: Path, data: bytes) -> None:
 def _private_pem(private: Ed25519PrivateKey) -> bytes:
     return private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _public_pem(signer: Signer) -> bytes:
-    return signer.verifier._public.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
