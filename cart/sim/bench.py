@@ -201,7 +201,9 @@ def _print_result(result: TripResult) -> None:
             mass = f"{line['mass_mg'] / 1e6:.3f} kg" if line["sold_by"] == "weight" else ""
             print(f"  {line['name']:<44} {mass:>9} {line['amount_minor'] / EUR:>8.2f}")
         print(f"  {'total':<44} {'':>9} {charge['total_minor'] / EUR:>8.2f} {charge['currency']}")
-    print(f"\nreally in the cart: {result.score.truth_minor / EUR:.2f}; charged: {result.score.charged_minor / EUR:.2f}")
+    print(
+        f"\nreally in the cart: {result.score.truth_minor / EUR:.2f}; charged: {result.score.charged_minor / EUR:.2f}"
+    )
     asked = ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(result.asked).items())) or "nothing"
     figures = result.diary
     print(f"asked: {asked}; {result.duration_s} s; daemon and vision {result.rss_mb} MB at most")

@@ -35,6 +35,8 @@ class SimulatedCamera:
 
     def next_frame(self, timeout_ms: int) -> Frame | None:
         """Return the frame that is due next, or None when it is not due, or never comes, within timeout_ms."""
+        if self._pause.is_set():
+            raise OSError("the simulated camera is closed")
         said = self._link.latest()
         thing = self._pass(said.get("pass"))
         dead = said.get("camera") == "dead"

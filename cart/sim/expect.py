@@ -30,7 +30,8 @@ def shortfall(cart: View, expected: act.Expect) -> str:
     wrong = _JUDGES[expected.what](cart, expected)
     if not expected.absent:
         return wrong
-    return "" if wrong else f"did not expect this: {expected.what} {_named(expected) if expected.words else ''}".rstrip()
+    words = [expected.what, _named(expected)] if expected.words else [expected.what]
+    return "" if wrong else f"did not expect this: {' '.join(words)}"
 
 
 def _basket(cart: View, expected: act.Expect) -> str:

@@ -1,4 +1,4 @@
-"""What a camera would report of a pass, without pixels: for text scenarios, where the words say what it makes of things.
+"""What a camera would report of a pass, without pixels: for text scenarios, whose words say what it makes of things.
 
 Evidence has the size that the real reader and classifier give on clear views
 (a right look is about 40 to 1 for its label); the trip benchmark and the live
@@ -56,7 +56,7 @@ class Eyes:
         ]
 
     def look(self, t_ns: int, track: int, labels: tuple[str, ...], direction: str) -> Classified:
-        """Return the classifier's opinion of a pass that began at t_ns and shows these labels, "" for none of its own."""
+        """Return the classifier's opinion of a pass that began at t_ns and shows these labels ("": it knows none)."""
         known = [label for label in labels if label]
         share = RIGHT_MILLINAT if len(labels) == 1 else RIGHT_MILLINAT // 2
         scores = sorted(((label, share + self._jitter()) for label in dict.fromkeys(known)), key=lambda s: -s[1])

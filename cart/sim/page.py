@@ -1,4 +1,4 @@
-"""The bench page: buttons that let a person act in the simulated world. Plain HTML, one form a button, no script library."""
+"""The bench page: buttons that let a person act in the simulated world. Plain HTML and one small script."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("cart.world.page")
 
 BODY_BYTES_MAX = 4_096
-CSP = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; form-action 'none'"
+CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; form-action 'none'"
+)
 
 
 class BenchPage:

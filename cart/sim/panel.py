@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from cart.ports import PanelInputs
 from cart.sim.world_link import WorldLink
 
@@ -24,8 +26,6 @@ class SimulatedPanel:
 
     def close(self) -> None:
         """Put the light out and leave; safe to call twice."""
-        try:
+        with contextlib.suppress(OSError):  # if the world is gone, its lights went with it
             self._link.send({"light": "off", "sound": ""})
-        except OSError:
-            pass  # the world is gone, and its lights with it
         self._link.close()

@@ -23,7 +23,7 @@ SIDE_PX = 400
 
 
 def photo_folder() -> Path | None:
-    """Return the folder of the photos: $CART_SHARED/data/grocery, else beside the checkout; None where there is none."""
+    """Return the folder of the photos: in $CART_SHARED, else beside the checkout; None where there is none."""
     shared = os.environ.get("CART_SHARED")
     base = Path(shared) if shared else Path(__file__).resolve().parents[2].parent / "shared"
     folder = base / "data" / "grocery"

@@ -1,8 +1,8 @@
 """A simulated cart in the shopper's words, for tests and text scenarios (virtual mode).
 
-    cart = Simulated(catalog=[MILK, BREAD], seed=7)
-    cart.scan(MILK).put(MILK).settle()
-    assert cart.basket == {"milk": 1}
+cart = Simulated(catalog=[MILK, BREAD], seed=7)
+cart.scan(MILK).put(MILK).settle()
+assert cart.basket == {"milk": 1}
 """
 
 from __future__ import annotations
@@ -333,6 +333,8 @@ def _option(prompt: Prompt, words: str, shelf: Shelf) -> str:
     for option in prompt.options:
         if words.casefold() in (option.value.casefold(), option.name.casefold()):
             return option.value
+    if words in ("own", "out", "help"):
+        return words  # every question may be answered so
     product = shelf.find(words)
     for option in prompt.options:
         if option.name == product.name or option.picture == product.id:
@@ -353,5 +355,3 @@ def demo_catalog() -> Catalog:
     from cart.edge.catalog_file import load_catalog
 
     return load_catalog("")
-
-

@@ -24,6 +24,7 @@ MODULE_PX = 2.4
 BAR_ROWS_PX = 96
 QUIET_MODULES = 11
 NOISE_LEVELS = 4.0
+NOISE_ROWS = 32
 BLUR_SIGMA_PX = 0.6
 PATH_MAX = 8
 
@@ -61,16 +62,16 @@ class Pass:
 
 def background(width_px: int, height_px: int, seed: int = 1) -> np.ndarray:
     """Return the empty basket: a dark floor, a wire mesh, uneven light, still noise."""
-    rng = np.random.default_rng(seed)
-    down, across = np.mgrid[0:height_px, 0:width_px]
-    light = 74 + 22 * np.cos((across / width_px - 0.45) * 2.2) * np.cos((down / height_px - 0.4) * 2.0)
-    frame = np.repeat(light[:, :, None], 3, axis=2).astype(np.float32)
+    across = np.cos((np.arange(width_px, dtype=np.float32) / width_px - 0.45) * 2.2)
+    down = np.cos((np.arange(height_px, dtype=np.float32) / height_px - 0.4) * 2.0)
+    frame = cv2.cvtColor((74 + 22 * np.outer(down, across)).astype(np.uint8), cv2.COLOR_GRAY2BGR)
     for x in range(-height_px, width_px, 64):
         cv2.line(frame, (x, 0), (x + height_px // 3, height_px), (112, 114, 118), 3, cv2.LINE_AA)
     for y in range(20, height_px, 64):
         cv2.line(frame, (0, y), (width_px, y), (104, 106, 110), 3, cv2.LINE_AA)
-    frame += rng.normal(0, NOISE_LEVELS, frame.shape)
-    return np.clip(cv2.GaussianBlur(frame, (0, 0), 0.8), 0, 255).astype(np.uint8)
+    frame = cv2.GaussianBlur(frame, (0, 0), 0.8)
+    _add_noise(frame, seed)
+    return frame
 
 
 def bars_picture(code: str, module_px: float = MODULE_PX) -> np.ndarray:
@@ -109,8 +110,17 @@ def held(face: np.ndarray, turn_deg: float, seed: int) -> tuple[np.ndarray, np.n
     patch = cv2.warpAffine(face, turn, size, flags=cv2.INTER_LINEAR)
     mask = cv2.warpAffine(np.full((height, width), 255, np.uint8), turn, size, flags=cv2.INTER_NEAREST)
     patch = cv2.GaussianBlur(patch, (0, 0), BLUR_SIGMA_PX)
-    noise = np.random.default_rng(seed).normal(0, NOISE_LEVELS, patch.shape)
-    return np.clip(patch + noise, 0, 255).astype(np.uint8), cv2.erode(mask, np.ones((3, 3), np.uint8))
+    _add_noise(patch, seed)
+    return patch, cv2.erode(mask, np.ones((3, 3), np.uint8))
+
+
+def _add_noise(picture: np.ndarray, seed: int) -> None:
+    """Add the sensor's noise in place, a band at a time: vision shares its memory budget with this."""
+    rng = np.random.default_rng(seed)
+    for top in range(0, picture.shape[0], NOISE_ROWS):
+        band = picture[top : top + NOISE_ROWS]
+        noise = rng.standard_normal(band.shape, np.float32) * NOISE_LEVELS
+        band[:] = np.clip(band + noise, 0, 255)
 
 
 class Composer:
@@ -122,7 +132,8 @@ class Composer:
     def __init__(self, width_px: int, height_px: int, load: Callable[[str], np.ndarray], seed: int = 1) -> None:
         self.empty = background(width_px, height_px, seed)
         self.empty.flags.writeable = False
-        self.black = np.zeros_like(self.empty)
+        # A page of zeros that is never written costs no memory.
+        self.black = np.zeros((height_px, width_px, 3), np.uint8)
         self.black.flags.writeable = False
         self._load = load
         self._thing: tuple[Pass, np.ndarray, np.ndarray] | None = None

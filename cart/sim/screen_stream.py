@@ -1,7 +1,8 @@
-"""The shopper's eyes and finger: what the kiosk's stream shows, and touches back. Nothing else of the cart is known here."""
+"""The shopper's eyes and finger: what the kiosk's stream shows, and touches back. No more of the cart is known here."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
@@ -94,10 +95,9 @@ class ScreenStream:
 
     def _follow(self) -> None:
         while not self._stopped.is_set():
-            try:
+            # A daemon that restarts breaks the line; its basket comes back, and so do we.
+            with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
                 self._read()
-            except (OSError, ValueError, http.client.HTTPException):
-                pass  # a daemon that restarts; its basket comes back, and so do we
             self._stopped.wait(RETRY_S)
 
     def _read(self) -> None:

@@ -92,7 +92,11 @@ class Shopper:
         self._start_ns = self._clock.monotonic_ns()
         self._narrated = self.screen
         for line in lines:
-            did = self._do(line.action)
+            try:
+                did = self._do(line.action)
+            except LookupError as error:  # what cannot be done: the trip went another way than its author meant
+                did = f"cannot: {error.args[0]}"
+                self.diary.unmet.append(f"line {line.number}: {error.args[0]}")
             if did or told(self._narrated, self.screen):
                 self._note(did or "waits")
         self.stream.stop()
@@ -144,15 +148,14 @@ class Shopper:
         raise LookupError(f"a live trip has no {type(action).__name__.lower()}")
 
     def _scan(self, product: Product) -> str:
-        before = self.screen
-        for attempt in range(1, SCAN_TRIES + 1):
+        before, tries, reacted = self.screen, 0, False
+        while not reacted and tries < SCAN_TRIES:
+            tries += 1
             done = self._world.act(act="scan", product=product.id)
-            if self.stream.wait(lambda screen: _reacted(before, screen), REACT_S):
-                break
-        self._until(done["done_ns"])
+            reacted = self.stream.wait(lambda screen: _reacted(before, screen), REACT_S)
+            self._until(done["done_ns"])
         self._rest()
-        again = f", {attempt} times" if attempt > 1 else ""
-        return f"holds the code of {product.name} into view{again}"
+        return f"holds the code of {product.name} into view" + (f", {tries} times" if tries > 1 else "")
 
     def _put(self, pieces: list[tuple[Product, int | None]]) -> str:
         for product, mass_mg in pieces:

@@ -287,7 +287,9 @@ def _calibration(cart: str) -> calibration.CalibrationRecord:
 
 def _mosquitto() -> str:
     """Return the broker's program; Debian keeps it in sbin, which is not on everybody's path."""
-    found = shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+    found = shutil.which(
+        "mosquitto", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    )
     if found is None:
         raise Fault("BROKER-MISSING", "sudo apt install mosquitto")
     return found

@@ -205,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7, help="of everything random")
     parser.add_argument("--page-port", type=int, default=0, help="of the bench page; 0: none")
     parser.add_argument("--screen", default="", help="address of the cart's screen, for the bench page's link")
-    parser.add_argument("--swap-labels", action="store_true", help="every package carries another one's code and picture")
+    parser.add_argument("--swap-labels", action="store_true", help="give packages the code and picture of others")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     platform = Platform(args.seed)

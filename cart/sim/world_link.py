@@ -8,6 +8,7 @@ connects again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -52,10 +53,8 @@ class WorldLink:
 
     def close(self) -> None:
         """End thread and connection; safe to call twice."""
-        try:
+        with contextlib.suppress(OSError):  # the world may have gone first
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the world went first
         self._socket.close()
 
     def _read(self) -> None:
