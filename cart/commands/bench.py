@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="let the simulated shopper do the trip, and end")
     parser.add_argument("--swap-labels", action="store_true", help="swap photos and codes behind the cart's back")
     parser.add_argument("--seed", type=int, default=7, help="of everything random in the world (default 7)")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="where to keep state and logs (default: a new folder)")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="for state and logs (default: a new folder)")
     parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
 
 
