@@ -40,8 +40,16 @@ BEND_WINDOWS, BEND_WINDOW_MODULES, STRAIGHTENINGS = 8, 24, 3
 FOUND_WIDTHS = tuple(0.85 * 1.03**i for i in range(32))
 """Widths at which a code is looked for again, in widths of the quad: 0.85 to 2.1."""
 
+FOUND_REACH, FOUND_SAMPLES = 1.3, 1_600
+
 GOOD_SCORE = 0.8
 """From here on better corners are not looked for."""
+
+
+ALONE_MODULES, ALONE_LIGHT = 5, 0.5
+"""A short code has to have so many modules of nothing on both sides, lighter than this share of its own contrast."""
+
+MODULE_COUNTS = {"EAN8": 67, "UPCE": 51}
 
 
 class Fit(NamedTuple):
@@ -49,10 +57,22 @@ class Fit(NamedTuple):
 
     score   correlation of the profile with the drawn code, 1 is perfect
     margin  score less the best score of a code with one digit exchanged; below 0 another code fits better
+    quad    where it fits, float64 (4, 2): top left, top right, bottom right, bottom left in reading order
     """
 
     score: float
     margin: float
+    quad: np.ndarray
+
+
+class _Warp(NamedTuple):
+    """A profile on the code's own grid: correlation with the code through a lens; start, end and bend of the warp."""
+
+    score: float
+    lens: int
+    seen: np.ndarray
+    shape: np.ndarray
+    quad: np.ndarray
 
 
 def fit_of(grey: np.ndarray, corners: tuple[tuple[float, float], ...], symbology: str, text: str) -> Fit:
@@ -66,15 +86,40 @@ def fit_of(grey: np.ndarray, corners: tuple[tuple[float, float], ...], symbology
     """
     quad = np.asarray(corners, np.float64)
     templates = templates_of(parts_of([bars.modules(symbology, text)])[0])
-    best = _best_warp(profile_across(grey, quad), templates)
+    best = _best_warp(grey, quad, templates)
     for mend in (square_up, partial(find_again, template=templates[_FINDING_LENS])):
-        if best[0] >= GOOD_SCORE:
+        if best.score >= GOOD_SCORE:
             break
         mended = mend(grey, quad)
         if mended is not None:
-            best = max(best, _best_warp(profile_across(grey, mended), templates), key=lambda found: found[0])
-    score, lens, seen = _straighten(best, templates)
-    return Fit(score, score - best_exchange(seen, lens, symbology, text))
+            best = max(best, _best_warp(grey, mended, templates), key=_score)
+    score, seen = _straighten(best, templates[best.lens])
+    return Fit(score, score - best_exchange(seen, best.lens, symbology, text), _stretched(best.quad, best.shape))
+
+
+def stands_alone(grey: np.ndarray, quad: np.ndarray, symbology: str) -> bool:
+    """Return True if light lies on both sides of a short code, seen straight across its bars at the middle of the read.
+
+    quad  where the code fits, as in Fit
+
+    A slanting row may enter a long code at its side and leave it through the top, and so read a perfect short code
+    with a quiet zone at both ends. Straight across the bars, the long code goes on there.
+    """
+    axes = axes_of(grey, quad)
+    if axes is None:
+        return False
+    across, along = axes
+    u, middle = quad @ across, float((quad @ along).mean())
+    start, end = (u[0] + u[3]) / 2, (u[1] + u[2]) / 2
+    seen = profile_across(grey, upright_box(start, end, middle - 2, middle + 2, axes), evened=False)
+    code = seen[_FIRST_SAMPLE:_LAST_SAMPLE]
+    dark, light = np.percentile(code, (10, 90))
+    module = len(code) / MODULE_COUNTS[symbology]
+    near, far = round(module), round(ALONE_MODULES * module)
+    beside = np.concatenate(
+        [seen[_FIRST_SAMPLE - far : _FIRST_SAMPLE - near], seen[_LAST_SAMPLE + near :][: far - near]]
+    )
+    return bool(beside.min() > dark + ALONE_LIGHT * (light - dark))
 
 
 def warm_up() -> None:
@@ -87,7 +132,7 @@ def warm_up() -> None:
 def find_again(grey: np.ndarray, quad: np.ndarray, template: np.ndarray) -> np.ndarray | None:
     """Return the place near `quad` where the code fits best, at any width and in both directions, or None.
 
-    zbar often knows only half a code's place, or its direction wrongly. The profile reaches a whole width to both
+    zbar often knows only half a code's place, or its direction wrongly. The profile reaches FOUND_REACH widths to both
     sides and is compared with the drawn code at FOUND_WIDTHS times the width of the quad.
     """
     axes = axes_of(grey, quad)
@@ -98,14 +143,16 @@ def find_again(grey: np.ndarray, quad: np.ndarray, template: np.ndarray) -> np.n
     left, right, width = u.min(), u.max(), u.max() - u.min()
     if width < 16:
         return None
-    wide = upright_box(left - width, right + width, v.min(), v.max(), axes)
-    profile = profile_across(grey, wide, around=0.0).astype(np.float32)[None, :]
+    reach = FOUND_REACH * width
+    whole = 1 + 2 * FOUND_REACH
+    wide = upright_box(left - reach, right + reach, v.min(), v.max(), axes)
+    profile = profile_across(grey, wide, around=0.0, samples=FOUND_SAMPLES).astype(np.float32)[None, :]
     template = template.astype(np.float32)[None, :]
     count = template.shape[1] // SAMPLES_PER_MODULE - 2 * QUIET_MODULES
     best, place = -1.0, None
     for times, direction in itertools.product(FOUND_WIDTHS, (1, -1)):
-        # One profile is three widths long; its scale makes a code of `times` widths as long as the template.
-        samples = round(3 / times * count * SAMPLES_PER_MODULE)
+        # The profile's scale makes a code of `times` widths as long as the template.
+        samples = round(whole / times * count * SAMPLES_PER_MODULE)
         if samples < template.shape[1]:
             continue
         scaled = cv2.resize(profile[:, ::direction], (samples, 1), interpolation=cv2.INTER_LINEAR)
@@ -116,34 +163,47 @@ def find_again(grey: np.ndarray, quad: np.ndarray, template: np.ndarray) -> np.n
             best, place = score, ends if direction > 0 else 1.0 - ends
     if place is None:
         return None
-    start, end = left - width + 3 * width * place
+    start, end = left - reach + whole * width * place
     return upright_box(start, end, v.min(), v.max(), axes)
 
 
-def _best_warp(profile: np.ndarray, templates: np.ndarray) -> tuple[float, int, np.ndarray]:
-    """Return score, lens and the profile on the code's own grid, for the best start, end and bend."""
-    coarse = _search(profile, templates, _grid(_COARSE_SHIFTS, _COARSE_BENDS))
-    fine = _grid(_COARSE_SHIFTS * _FINE, np.array([-0.01, 0.0, 0.01])) + coarse[3]
-    refined = _search(profile, templates, fine)
-    return max(coarse, refined, key=lambda found: found[0])[:3]
+def _best_warp(grey: np.ndarray, quad: np.ndarray, templates: np.ndarray) -> _Warp:
+    """Return the best start, end and bend of the code at `quad`."""
+    profile = profile_across(grey, quad)
+    coarse = _search(profile, templates, _grid(_COARSE_SHIFTS, _COARSE_BENDS), quad)
+    fine = _grid(_COARSE_SHIFTS * _FINE, np.array([-0.01, 0.0, 0.01])) + coarse.shape
+    return max(coarse, _search(profile, templates, fine, quad), key=_score)
 
 
-def _straighten(best: tuple[float, int, np.ndarray], templates: np.ndarray) -> tuple[float, int, np.ndarray]:
-    """Return score, lens and profile after bends that one parabola does not describe are taken out, if that helps.
+def _score(warp: _Warp) -> float:
+    return warp.score
+
+
+def _stretched(quad: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Return the quad with its start and end moved as the warp says, in widths of the quad."""
+    top_left, top_right, bottom_right, bottom_left = quad
+    top, bottom = top_right - top_left, bottom_right - bottom_left
+    start, end = float(shape[0]), float(shape[1])
+    return np.array(
+        [top_left + start * top, top_right + end * top, bottom_right + end * bottom, bottom_left + start * bottom]
+    )
+
+
+def _straighten(warp: _Warp, template: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return score and profile after bends that one parabola does not describe are taken out, if that helps.
 
     Around a can the modules shrink towards both sides. The shift that fits best is found for windows along the code;
     a cubic through the shifts straightens the whole. No window is as narrow as a digit, so no digit can be bent into
     another.
     """
-    score, lens, seen = best
-    template = templates[lens]
+    score, seen = warp.score, warp.seen
     for _ in range(STRAIGHTENINGS):
         moved = unit_rows(_bent(seen, template)[None, :])[0]
         moved_score = float(moved @ template)
         if moved_score <= score:
             break
         score, seen = moved_score, moved
-    return score, lens, seen
+    return score, seen
 
 
 def _bent(seen: np.ndarray, template: np.ndarray) -> np.ndarray:
@@ -168,8 +228,8 @@ def _bent(seen: np.ndarray, template: np.ndarray) -> np.ndarray:
     return np.interp(places + np.polyval(cubic, (places - middle) / middle), places, seen)
 
 
-def _search(profile: np.ndarray, templates: np.ndarray, warps: np.ndarray) -> tuple[float, int, np.ndarray, np.ndarray]:
-    """Return score, lens, resampled profile and warp of the best of `warps`, rows of (start, end, bend)."""
+def _search(profile: np.ndarray, templates: np.ndarray, warps: np.ndarray, quad: np.ndarray) -> _Warp:
+    """Return the best of `warps`, rows of (start, end, bend), through any lens."""
     samples = templates.shape[1]
     reach = QUIET_MODULES / (samples / SAMPLES_PER_MODULE - 2 * QUIET_MODULES)
     grid = np.linspace(-reach, 1 + reach, samples)
@@ -179,7 +239,7 @@ def _search(profile: np.ndarray, templates: np.ndarray, warps: np.ndarray) -> tu
     seen = unit_rows(seen)
     correlations = seen @ templates.T
     which, lens = np.unravel_index(int(correlations.argmax()), correlations.shape)
-    return float(correlations[which, lens]), int(lens), seen[which], warps[which]
+    return _Warp(float(correlations[which, lens]), int(lens), seen[which], warps[which], quad)
 
 
 def _grid(shifts: np.ndarray, bends: np.ndarray) -> np.ndarray:
@@ -189,3 +249,5 @@ def _grid(shifts: np.ndarray, bends: np.ndarray) -> np.ndarray:
 _FINDING_LENS = LENSES.index((0.9, 0.0))
 _SAMPLE_NUMBERS = np.arange(SAMPLES, dtype=np.float64)
 _SAMPLES_PER_WIDTH = (SAMPLES - 1) / (1 + 2 * AROUND)
+_FIRST_SAMPLE = round(AROUND * _SAMPLES_PER_WIDTH)
+_LAST_SAMPLE = SAMPLES - _FIRST_SAMPLE

@@ -20,20 +20,23 @@ ENVELOPE_SAMPLES = 81
 """Width of the window of the light and dark envelopes: 15 modules of an EAN-13, so there is always a bar in it."""
 
 
-def profile_across(grey: np.ndarray, quad: np.ndarray, around: float = AROUND) -> np.ndarray:
-    """Return the mean light along the code, SAMPLES of float64, from `around` widths before it to as far after.
+def profile_across(
+    grey: np.ndarray, quad: np.ndarray, around: float = AROUND, *, evened: bool = True, samples: int = SAMPLES
+) -> np.ndarray:
+    """Return the mean light along the code, `samples` of float64, from `around` widths before it to as far after.
 
-    0 is dark and 1 is light as the neighbourhood goes.
+    evened  0 is dark and 1 is light as the neighbourhood goes; else grey levels
     """
     top_left, top_right, bottom_right, bottom_left = quad
     # Not to the very ends of the bars: corners are coarse, and digits are printed there.
     down = np.linspace(0.15, 0.85, LINES)[:, None, None]
-    along = np.linspace(-around, 1 + around, SAMPLES)[None, :, None]
+    along = np.linspace(-around, 1 + around, samples)[None, :, None]
     start = top_left + (bottom_left - top_left) * down
     end = top_right + (bottom_right - top_right) * down
     points = (start + (end - start) * along).astype(np.float32)
     lines = cv2.remap(grey, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _evenly_lit(lines.mean(axis=0, dtype=np.float32)[None, :])[0].astype(np.float64)
+    mean = lines.mean(axis=0, dtype=np.float32)
+    return (_evenly_lit(mean[None, :])[0] if evened else mean).astype(np.float64)
 
 
 def _evenly_lit(profile: np.ndarray) -> np.ndarray:

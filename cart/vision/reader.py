@@ -133,7 +133,9 @@ def holds(grey: np.ndarray, raw: RawRead) -> bool:
         return False
     fit = check.fit_of(grey, raw.corners, raw.symbology, raw.text)
     needed = WEAK_MARGIN_MIN if overlap.span_px(raw) < WEAK_SPAN_PX else MARGIN_MIN
-    return fit.score >= SCORE_MIN and fit.margin >= needed
+    if fit.score < SCORE_MIN or fit.margin < needed:
+        return False
+    return raw.symbology not in overlap.SHORT or check.stands_alone(grey, fit.quad, raw.symbology)
 
 
 def read_of(raw: RawRead) -> Read:

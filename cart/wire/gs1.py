@@ -39,7 +39,14 @@ def canonical_gtin(symbology: str, text: str, *, gs1: bool = False) -> str:
     if gs1 or symbology == "DATABAREXP":
         return _parsed_gtin(_GS1_PREFIX[symbology] + text)
     is_link = symbology in ("QR", "DATAMATRIX") and text.lower().startswith(("http://", "https://"))
-    return _parsed_gtin(text) if is_link else ""
+    return _parsed_gtin(_lower_case_host(text)) if is_link else ""
+
+
+def _lower_case_host(link: str) -> str:
+    """Return the link with scheme and host in lower case; QR codes hold them in capitals, which take less room."""
+    scheme, _, rest = link.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.lower()}://{host.lower()}{slash}{path}"
 
 
 def _parsed_gtin(value: str) -> str:

@@ -1,0 +1,99 @@
+"""What every camera keeps to, as far as this machine can run it."""
+
+import json
+import socket
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from cart.clock import SystemClock
+from cart.edge.camera import VideoCamera
+from cart.edge.player import FolderPlayer
+from cart.sim.camera import SimulatedCamera
+
+SIZE = (320, 240)
+FRAMES_PER_S = 50
+
+
+@pytest.fixture(params=["folder", "video", "simulated"])
+def camera(request, tmp_path):
+    made = {"folder": _folder, "video": _video, "simulated": _simulated}[request.param](tmp_path, request)
+    yield made
+    made.close()
+
+
+def _folder(tmp_path, request):
+    for name, level in (("a.png", 40), ("b.jpg", 200)):
+        cv2.imwrite(str(tmp_path / name), np.full((100, 160, 3), level, np.uint8))
+    return FolderPlayer(tmp_path, *SIZE, FRAMES_PER_S, SystemClock())
+
+
+def _video(tmp_path, request):
+    path = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FRAMES_PER_S, SIZE)
+    if not writer.isOpened():
+        pytest.skip("this OpenCV writes no video")
+    for level in range(0, 200, 2):
+        writer.write(np.full((SIZE[1], SIZE[0], 3), level, np.uint8))
+    writer.release()
+    return VideoCamera(str(path), *SIZE, FRAMES_PER_S, 0, SystemClock())
+
+
+def _simulated(tmp_path, request):
+    world = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    world.bind(str(tmp_path / "world.sock"))
+    world.listen(1)
+    request.addfinalizer(world.close)
+
+    def speak():
+        client, _ = world.accept()
+        client.sendall(json.dumps({"pass": None, "camera": "well"}).encode() + b"\n")
+        request.addfinalizer(client.close)
+
+    threading.Thread(target=speak, daemon=True).start()
+    return SimulatedCamera(str(tmp_path / "world.sock"), *SIZE, FRAMES_PER_S, SystemClock())
+
+
+def _frames(camera, count):
+    """Return so many frames; a camera may miss a deadline on a busy machine, but not for ever."""
+    frames = []
+    for _ in range(50 * count):
+        frame = camera.next_frame(100)
+        if frame is not None:
+            frames.append(frame)
+        if len(frames) == count:
+            return frames
+    pytest.fail(f"only {len(frames)} frames came")
+
+
+def test_frames_are_colour_pictures_of_the_size_asked_for(camera):
+    for frame in _frames(camera, 3):
+        assert frame.pixels.shape == (SIZE[1], SIZE[0], 3)
+        assert frame.pixels.dtype == np.uint8
+
+
+def test_each_frame_is_newer_than_the_one_before_and_none_is_of_the_future(camera):
+    frames = _frames(camera, 5)
+    times = [frame.t_ns for frame in frames]
+    assert times == sorted(set(times))
+    assert times[-1] <= SystemClock().monotonic_ns()
+
+
+def test_a_camera_that_has_no_frame_yet_says_so_in_time(camera):
+    _frames(camera, 1)
+    assert any(camera.next_frame(0) is None for _ in range(10))
+
+
+def test_closing_twice_is_no_error(camera):
+    _frames(camera, 1)
+    camera.close()
+    camera.close()
+
+
+def test_a_camera_that_is_gone_raises_oserror(camera):
+    _frames(camera, 1)
+    camera.close()
+    with pytest.raises(OSError, match=r"."):
+        _frames(camera, 50)

@@ -1,0 +1,242 @@
+"""From frames to events, and the life of the vision process around them."""
+
+import itertools
+import threading
+
+import numpy as np
+import pytest
+
+from cart.clock import ManualClock
+from cart.core.effects import KeepCrop
+from cart.core.events import Classified, Sighted, VisionAlive
+from cart.edge.systemd import Notifier
+from cart.faults import Fault
+from cart.ports import Frame, RawRead
+from cart.sim.scene import Composer, Pass
+from cart.vision import process
+from cart.vision.crops import PASSES_MAX, Crops
+from cart.vision.frames import LOOKS_A_PASS, Watcher
+from cart.vision.reader import available_engines
+
+ENGINES = available_engines(thorough=False)
+CODE = "9506000134352"
+FRAME_NS = 66_666_667
+
+
+def gradient(name):
+    side = np.linspace(40, 220, 300, dtype=np.uint8)
+    return np.dstack([np.tile(side, (300, 1)), np.tile(side[:, None], (1, 300)), np.full((300, 300), 90, np.uint8)])
+
+
+class Bench:
+    """A watcher, a drawn scene and what the watcher sent."""
+
+    def __init__(self, engines=ENGINES, look=None, spool=None, seal=None):
+        self.clock, self.sent = ManualClock(t_ns=10**9), []
+        self.crops = Crops(spool, seal)
+        self.watcher = Watcher(engines, look, self.crops, self.clock, self.sent.append)
+        self.composer = Composer(1280, 720, gradient)
+
+    def show(self, duration_ms, thing=None, covered=False):
+        end_ns = self.clock.monotonic_ns() + duration_ms * 1_000_000
+        while self.clock.monotonic_ns() < end_ns:
+            t_ns = self.clock.monotonic_ns()
+            self.watcher.see(Frame(t_ns, self.composer.frame(t_ns, thing, covered)))
+            self.clock.advance_ns(FRAME_NS)
+        return self
+
+    def carry(self, code=CODE, turn_deg=0.0, number=0, ms=1_500):
+        """Show a thing that is carried through the view, and the empty basket before and after."""
+        self.show(400)
+        t0_ns = self.clock.monotonic_ns()
+        path = ((0, -250, 300), (ms // 3, 560, 340), (2 * ms // 3, 700, 360), (ms, 1_550, 400))
+        return self.show(ms + 800, Pass(t0_ns, path, f"thing {number}", code, turn_deg, number))
+
+    def of(self, kind):
+        return [event for event in self.sent if isinstance(event, kind)]
+
+
+needs_engine = pytest.mark.skipif(not ENGINES, reason="no barcode engine is installed")
+
+
+@needs_engine
+@pytest.mark.parametrize("turn_deg", [0, 8, 30, 45, 60, 90, 180, 300])
+def test_a_thing_that_is_carried_through_the_view_is_sighted_once_a_pass(turn_deg):
+    bench = Bench().carry(turn_deg=turn_deg)
+    sightings = bench.of(Sighted)
+    assert {(event.symbology, event.text, event.gtin) for event in sightings} == {("EAN13", CODE, "0" + CODE)}
+    assert {event.track for event in sightings} == {1}
+    assert all(event.moved for event in sightings)
+    assert [event.votes for event in sightings] == sorted({event.votes for event in sightings})
+    assert all(event.t_frame_ns <= event.t_ns for event in sightings)
+
+
+@needs_engine
+def test_two_things_are_two_passes():
+    bench = Bench().carry().carry(code="4003994155486", number=1)
+    assert {(event.text, event.track) for event in bench.of(Sighted)} == {(CODE, 1), ("4003994155486", 2)}
+
+
+def test_with_nothing_moving_no_engine_is_asked():
+    class Forbidden:
+        name = "forbidden"
+
+        def read(self, grey, symbologies):
+            raise AssertionError("asked for a still picture")
+
+    bench = Bench(engines=[Forbidden()]).show(3_000)
+    assert bench.of(Sighted) == []
+    assert bench.of(VisionAlive)[-1].engines == ("forbidden",)
+
+
+def test_a_systematic_misread_is_refused_and_no_longer_checked():
+    class Liar:
+        name = "liar"
+
+        def read(self, grey, symbologies):
+            height, width = grey.shape
+            corners = ((10, 10), (width - 10, 10), (width - 10, height - 10), (10, height - 10))
+            return [RawRead("EAN13", "4003994155486", corners, "zxing")]
+
+    bench = Bench(engines=[Liar()]).carry(code="")
+    assert bench.of(Sighted) == []
+
+
+@needs_engine
+def test_a_code_on_the_wall_behind_is_said_not_to_move():
+    bench = Bench()
+    poster = Composer(1280, 720, gradient)
+    shown = Pass(0, ((0, 250, 500), (10**9, 250, 500)), "poster", "4003994155486", 0.0, 3)
+    wall = poster.frame(1, shown)
+    wall.flags.writeable = False
+    bench.composer.empty = wall
+    bench.carry()
+    moved = {event.text: event.moved for event in bench.of(Sighted)}
+    assert moved[CODE] is True
+    assert moved.get("4003994155486", False) is False
+
+
+def test_the_classifiers_looks_are_pooled_and_few():
+    looks = []
+
+    def look(picture):
+        looks.append(picture.shape)
+        return {"Apple": 2_000, "Pear": -500, "none": -1_000}
+
+    bench = Bench(engines=[], look=look).carry(ms=4_500)
+    classified = bench.of(Classified)
+    assert 3 <= len(classified) == len(looks) <= LOOKS_A_PASS
+    assert [event.frames for event in classified] == list(range(1, len(looks) + 1))
+    assert classified[-1].scores == (("Apple", 4_000), ("Pear", -1_000))
+    assert all(height == width >= 224 for height, width, _ in looks)
+    gaps = [b.t_frame_ns - a.t_frame_ns for a, b in itertools.pairwise(classified)]
+    assert min(gaps) >= 199_000_000
+
+
+def test_it_says_that_it_lives_once_a_second_and_when_it_is_blind():
+    bench = Bench().show(3_500).show(2_500, covered=True)
+    alive = bench.of(VisionAlive)
+    assert 5 <= len(alive) <= 7
+    assert [event.covered for event in alive][:3] == [False] * 3
+    assert alive[-1].covered
+    assert alive[-1].classifier is False
+
+
+def test_a_picture_is_kept_only_sealed(tmp_path):
+    bench = Bench(engines=[], spool=tmp_path / "crops", seal=lambda data: b"sealed" + data[::-1]).carry()
+    kept = bench.crops.keep(KeepCrop(1, "review"))
+    assert kept is not None
+    assert kept.read_bytes().startswith(b"sealed")
+    assert bench.crops.keep(KeepCrop(99, "never seen")) is None
+
+
+def test_without_a_key_of_the_store_no_picture_touches_the_disk(tmp_path, caplog):
+    bench = Bench(engines=[], spool=tmp_path / "crops").carry()
+    assert bench.crops.keep(KeepCrop(1, "review")) is None
+    assert "CROP-NO-KEY" in caplog.text
+    assert not (tmp_path / "crops").exists()
+
+
+def test_only_pictures_of_recent_passes_are_remembered(tmp_path):
+    crops = Crops(tmp_path / "crops", seal=lambda data: data)
+    for number in range(PASSES_MAX + 5):
+        crops.offer(number, np.full((600, 600, 3), 90, np.uint8), 1.0)
+    assert crops.keep(KeepCrop(4, "gone")) is None
+    assert crops.keep(KeepCrop(5, "there")) is not None
+
+
+class Playing:
+    """A camera that gives what it is told: frames, None for a timeout, an error."""
+
+    def __init__(self, *items):
+        self.items, self.closed = list(items), 0
+
+    def next_frame(self, timeout_ms):
+        if not self.items:
+            raise OSError("unplugged")
+        item = self.items.pop(0)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def close(self):
+        self.closed += 1
+
+
+class Counting:
+    """A watcher that counts frames."""
+
+    def __init__(self, stop=None, until=0):
+        self.frames, self.stop, self.until = 0, stop, until
+
+    def see(self, frame):
+        self.frames += 1
+        if self.stop and self.frames >= self.until:
+            self.stop.set()
+
+
+class Patient(threading.Event):
+    """A stop signal that does not keep anyone waiting, but remembers for how long they would have."""
+
+    def __init__(self):
+        super().__init__()
+        self.pauses = []
+
+    def wait(self, timeout=None):
+        self.pauses.append(timeout)
+        return self.is_set()
+
+
+FRAME = Frame(1, np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_camera_that_never_opens_is_tried_with_growing_pauses_and_then_given_up():
+    stop = Patient()
+
+    def nothing():
+        raise OSError("no camera")
+
+    with pytest.raises(Fault, match="CAMERA-MISSING: no camera"):
+        process.watch(nothing, Counting(), lambda: None, stop, Notifier(""))
+    assert len(stop.pauses) == process.OPENINGS_MAX - 1
+    assert stop.pauses == sorted(stop.pauses)
+
+
+def test_a_camera_that_is_lost_is_opened_again():
+    stop = Patient()
+    cameras = [Playing(FRAME, FRAME), Playing(OSError("still away")), Playing(FRAME), Playing(*[FRAME] * 5)]
+    opened = list(cameras)
+    watcher = Counting(stop, until=6)
+    process.watch(lambda: opened.pop(0), watcher, lambda: None, stop, Notifier(""))
+    assert watcher.frames == 6
+    assert [camera.closed for camera in cameras] == [1, 1, 1, 1]
+
+
+def test_a_camera_that_falls_silent_is_lost():
+    stop = Patient()
+    silent, fresh = Playing(FRAME, *[None] * 50, FRAME), Playing(FRAME)
+    opened = [silent, fresh]
+    watcher = Counting(stop, until=2)
+    process.watch(lambda: opened.pop(0), watcher, lambda: None, stop, Notifier(""))
+    assert silent.closed == 1
+    assert len(silent.items) == 51 - process.SILENT_TIMEOUTS_MAX

@@ -1,0 +1,102 @@
+"""Product numbers: every way of writing one becomes the same GTIN-14, and what holds none gives none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cart.wire import bars, gs1
+
+digits = st.text("0123456789", min_size=11, max_size=11)
+
+
+@pytest.mark.parametrize(
+    ("symbology", "text", "gtin"),
+    [
+        ("EAN13", "9506000134352", "09506000134352"),
+        ("UPCA", "036000291452", "00036000291452"),
+        ("EAN8", "96385074", "00000096385074"),
+        ("UPCE", "04252614", "00042100005264"),
+        ("DATABAR", "00821935106427", "00821935106427"),
+        ("DATABAREXP", "0109506000134352310300175010AB\x1d21C", "09506000134352"),
+    ],
+)
+def test_a_retail_code_becomes_its_gtin_14(symbology, text, gtin):
+    assert gs1.canonical_gtin(symbology, text) == gtin
+
+
+@pytest.mark.parametrize(
+    ("symbology", "text"),
+    [
+        ("EAN13", "9506000134353"),  # wrong check digit
+        ("EAN13", "036000291452"),  # a UPC-A's digits
+        ("EAN13", "95060001343५2"),  # a digit of another script
+        ("UPCE", "24252614"),  # number system 2 has no short form
+        ("UPCE", "04252615"),
+        ("DATABAREXP", "0295060001343523710"),  # the content of a case, not the case
+        ("EAN8", ""),
+    ],
+)
+def test_what_holds_no_product_number_gives_none(symbology, text):
+    assert gs1.canonical_gtin(symbology, text) == ""
+
+
+def test_code_128_and_matrix_codes_hold_a_gtin_only_if_marked_as_gs1():
+    text = "010950600013435217301231"
+    for symbology in ("CODE128", "QR", "DATAMATRIX"):
+        assert gs1.canonical_gtin(symbology, text, gs1=True) == "09506000134352"
+        assert gs1.canonical_gtin(symbology, text) == ""
+
+
+@pytest.mark.parametrize(
+    ("link", "gtin"),
+    [
+        ("https://id.gs1.org/01/09506000134352/10/ABC", "09506000134352"),
+        ("HTTPS://ID.GS1.ORG/01/9506000134352", "09506000134352"),
+        ("https://id.gs1.org/01/09506000134353", ""),  # parses, but its check digit is wrong
+        ("https://example.com/menu", ""),
+        ("id.gs1.org/01/09506000134352", ""),
+        ("https://id.gs1.org/01/09506000134352?x=" + "9" * 600, ""),
+    ],
+)
+def test_a_digital_link_is_believed_only_with_a_valid_number(link, gtin):
+    assert gs1.canonical_gtin("QR", link) == gtin
+
+
+@given(st.text(max_size=40), st.sampled_from(sorted(gs1.SYMBOLOGIES)), st.booleans())
+def test_no_text_breaks_the_parser(text, symbology, marked):
+    gtin = gs1.canonical_gtin(symbology, text, gs1=marked)
+    assert gtin == "" or (len(gtin) == 14 and gs1.has_valid_check_digit(gtin))
+
+
+@given(digits)
+def test_a_short_form_means_the_same_number(body):
+    upca = body + gs1.check_digit(body)
+    short = gs1.upca_to_upce(upca)
+    assert short == "" or gs1.upce_to_upca(short) == upca
+
+
+@pytest.mark.parametrize("last", "0123456789")
+def test_every_rule_of_zero_suppression_is_undone(last):
+    for five in range(0, 100_000, 37):
+        upca = gs1.upce_to_upca(f"0{five:05d}{last}0")[:11]
+        upca += gs1.check_digit(upca)
+        assert gs1.upce_to_upca(gs1.upca_to_upce(upca)) == upca
+
+
+def test_bars_are_drawn_as_the_standard_draws_them():
+    # EAN-13 4003994155486, the example of ISO/IEC 15420's usual diagrams: first digit 4 = sets L G L L G G.
+    assert bars.modules("EAN13", "4003994155486") == (
+        "10100011010100111011110100010110010111001110101010110011010011101001110101110010010001010000101"
+    )
+    assert bars.modules("UPCA", "036000291452") == bars.modules("EAN13", "0036000291452")
+    assert (len(bars.modules("EAN8", "96385074")), len(bars.modules("UPCE", "04252614"))) == (67, 51)
+
+
+@pytest.mark.parametrize(
+    ("symbology", "text", "count"),
+    [("EAN13", "9506000134352", 168), ("EAN8", "96385074", 72), ("UPCE", "04252614", 114)],
+)
+def test_exchanges_are_every_other_digit_in_every_place(symbology, text, count):
+    drawn, others = bars.modules(symbology, text), bars.exchanges(symbology, text)
+    assert len(set(others)) == len(others) == count
+    assert all(len(other) == len(drawn) and other != drawn for other in others)
