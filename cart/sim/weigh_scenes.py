@@ -17,7 +17,7 @@ from random import Random
 from cart.core.events import CellAccelerated, LoadSampled
 from cart.core.weight import Calibration, Limits, Step, WeightState, accelerated, initial, sampled
 from cart.core.weight_values import Told
-from cart.sim.physics import Params, Platform, Sample
+from cart.sim.physics import STEP_US, Params, Platform, Sample
 
 BATCH_US = 50_000
 MATCH_BEFORE_MS, MATCH_AFTER_MS = 900, 4_500
@@ -116,8 +116,8 @@ class Feed:
         """Let time pass in batches, as the reader thread does, and return what the weight told."""
         told: list[Told] = []
         end_us = self.platform.now_us + duration_us
-        while self.platform.now_us < end_us:
-            samples = self.platform.advance(min(BATCH_US, end_us - self.platform.now_us))
+        while (now_us := self.platform.now_us) + STEP_US <= end_us:
+            samples = self.platform.advance_to(min(now_us + BATCH_US, end_us))
             news = self._hear(samples) if samples else []
             self.told += [(self.platform.now_us // 1_000, event) for event in news]
             told += news
