@@ -186,7 +186,7 @@ def test_an_item_put_in_while_the_line_was_dead_is_told_when_it_is_back():
         ("garbage", lambda samples: [replace(s, flags=0x02) for s in samples]),
         ("over_range", lambda samples: [replace(s, counts=s.counts + 60 * 52_429) for s in samples]),
         ("wrong_rate", lambda samples: [replace(s, t_us=s.t_us * 4 - 3 * samples[0].t_us) for s in samples]),
-        ("wrong_rate", lambda samples: [replace(s, t_us=s.t_us * 41 // 40 + 1) for s in samples]),
+        ("wrong_rate", lambda samples: [replace(s, t_us=s.t_us + (s.t_us - samples[0].t_us) // 40) for s in samples]),
         ("no_data", lambda samples: [samples[-1]]),
     ],
 )
@@ -197,6 +197,13 @@ def test_a_weight_that_is_none_gets_a_name_within_a_second_and_never_a_number(st
     (named,) = [e for e in basket.told if isinstance(e, LoadState) and e.state == state]
     assert named.t_ms <= 6_900 if state == "wrong_rate" else named.t_ms <= 6_000
     assert basket.steps() == basket.steps(final=False) == []
+
+
+def test_a_converter_that_is_off_by_less_than_two_percent_is_right():
+    def spoil(samples):
+        return [replace(s, t_us=s.t_us + (s.t_us - samples[0].t_us) * 15 // 1_000) for s in samples]
+
+    assert Basket().wait(10, spoil).states() == []
 
 
 def test_the_weight_comes_back_after_every_state():

@@ -91,6 +91,13 @@ def test_a_torn_foreign_or_reordered_file_is_refused(data):
         decode(data)
 
 
+def test_a_record_of_another_chain_is_refused():
+    other = chained(msgspec.structs.replace(RECORD, operator="another"), None)
+    foreign = chained(RECORD, other)
+    with pytest.raises(BadRecordError, match="prev_sha256"):
+        decode(two_records()[0] + encode(foreign))
+
+
 def test_a_record_that_could_not_be_read_is_never_written():
     with pytest.raises(BadRecordError, match="counts_per_kg"):
         chained(msgspec.structs.replace(RECORD, counts_per_kg=0), None)
