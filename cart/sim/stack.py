@@ -161,7 +161,9 @@ class Stack:
             folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "cart.toml").write_text(config.render(self.config), encoding="utf-8")
         (self.folder / "mosquitto.conf").write_text(
-            f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="utf-8"
+            # As the user who runs the bench: a change of user would also undo `_with_us`.
+            f"user root\nlistener {self.broker_port} 127.0.0.1\nallow_anonymous true\npersistence false\n",
+            encoding="utf-8",
         )
         path = Path(self.config.scale.calibration)
         if not path.exists():
@@ -192,7 +194,11 @@ class Stack:
         with (self._logs / f"{name}.log").open("ab") as output:
             # A session of its own: Ctrl-C in the terminal is for the bench, which then ends the rest in order.
             program.process = subprocess.Popen(
-                program.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                [*_with_us(), *program.command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     def _await(self, name: str, ready: Any) -> None:
@@ -283,6 +289,12 @@ def _calibration(cart: str) -> calibration.CalibrationRecord:
         max_mg=15_000_000,
         e_mg=5_000,
     )
+
+
+def _with_us() -> list[str]:
+    """Return the words before a command that let it end when the bench is killed, where the system knows how."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
 def _mosquitto() -> str:

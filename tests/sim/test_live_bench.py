@@ -4,6 +4,8 @@ The trips run side by side, which also shows that two benches at once do not mee
 """
 
 import json
+import os
+import select
 import shutil
 import signal
 import subprocess
@@ -27,15 +29,15 @@ def start(state, *words):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def left_over(state):
-    """Return the command lines of processes that still use the folder."""
+def processes_of(state):
+    """Return the ids of the processes whose command lines name the folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = path.read_bytes().replace(b"\0", b" ").decode()
+            words = path.read_bytes()
         except OSError:
             continue
-        found += [words] if str(state) in words else []
+        found += [int(path.parent.name)] if str(state).encode() in words else []
     return found
 
 
@@ -53,7 +55,7 @@ def trips(tmp_path_factory):
     for name, process in running.items():
         output, errors = process.communicate(timeout=240)
         assert output, errors
-        results[name] = json.loads(output) | {"code": process.returncode, "left": left_over(folder / name)}
+        results[name] = json.loads(output) | {"code": process.returncode, "left": processes_of(folder / name)}
     return results
 
 
@@ -94,7 +96,22 @@ def test_a_bench_to_play_with_ends_cleanly_on_ctrl_c(tmp_path):
         if "Ctrl-C" in line:
             break
     assert any("the shopper's screen   http://127.0.0.1:" in line for line in lines)
-    assert len(left_over(state)) >= 4
+    assert len(processes_of(state)) >= 4
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
-    assert left_over(state) == []
+    assert processes_of(state) == []
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv (util-linux)")
+def test_nothing_outlives_a_bench_that_is_killed(tmp_path):
+    state = tmp_path / "killed"
+    process = start(state)
+    assert any("Ctrl-C" in line for line in process.stdout)
+    descriptors = [os.pidfd_open(pid) for pid in processes_of(state) if pid != process.pid]
+    assert len(descriptors) == 5
+    process.kill()
+    process.wait(30)
+    for descriptor in descriptors:
+        ended, _, _ = select.select([descriptor], [], [], 15)
+        os.close(descriptor)
+        assert ended
