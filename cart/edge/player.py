@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from cart.edge.camera import NS_PER_S, fitted
 from cart.ports import Frame
@@ -15,13 +16,11 @@ from cart.ports import Frame
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
-
     from cart.ports import Clock
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-HOLD_MS, GAP_MS = 1_000, 600
-"""How long each picture is shown, and the empty grey view after it, so that each is a pass of its own."""
+HOLD_MS, GAP_MS = 800, 600
+"""How long each picture is shown, and the empty grey view before it, so that each is a pass of its own."""
 
 
 class FolderPlayer:
@@ -59,13 +58,12 @@ class FolderPlayer:
         self._closed.set()
 
     def _all_views(self, frames_per_s: int) -> Iterator[np.ndarray]:
-        empty = None
+        width, height = self._size
+        empty = np.full((height, width, 3), 128, np.uint8)
         for file in itertools.cycle(self._files):
             pixels = cv2.imread(str(file))
             if pixels is None:
                 raise OSError(f"{file} is not a picture")
-            view = fitted(pixels, *self._size)
-            if empty is None:
-                empty = view * 0 + 128
-            yield from itertools.repeat(view, max(1, HOLD_MS * frames_per_s // 1_000))
+            # The empty view comes first: what is there when the camera starts is taken for the background.
             yield from itertools.repeat(empty, max(1, GAP_MS * frames_per_s // 1_000))
+            yield from itertools.repeat(fitted(pixels, width, height), max(1, HOLD_MS * frames_per_s // 1_000))

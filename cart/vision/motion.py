@@ -20,11 +20,14 @@ CELL_PX = 8
 DIFFERENCE = 14.0
 """Grey levels by which a cell has to differ; sensor noise averaged over a cell is below 2."""
 
+LIGHT_SHARE = 0.7
+"""Share of the cells that have to agree on a change of light; with fewer it is a large thing that came."""
+
 AREA_MIN_PERMILLE = 4
 """Share of the view that has to move: 36 cells of 1280x720, a thing of 5 cm at the usual height."""
 
 BEGIN_FRAMES = 2
-"""Frames in a row that have to move: one may be a flash."""
+"""Frames in a row in which something has to be there, from the one in which it moved: a single one may be a flash."""
 
 GONE_NS, STILL_NS, PASS_NS_MAX = 150_000_000, 1_000_000_000, 8_000_000_000
 """Nothing there, nothing moving, or too long: the pass is over. A hand that shows a code may be still for a second."""
@@ -102,14 +105,15 @@ def looked(view: View, small: np.ndarray, t_ns: int) -> View:
         previous=small,
         there=there,
         covered=covered,
-        streak=view.streak + 1 if is_moving else 0,
+        streak=view.streak + 1 if is_there and (is_moving or view.streak) else 0,
         moved_ns=t_ns if is_moving else view.moved_ns,
         there_ns=t_ns if is_there else view.there_ns,
     )
     if covered:
         return replace(view, active=False, box=None, background=small)
     view = _begun(view, t_ns) if not view.active else _perhaps_ended(view, small, t_ns)
-    learn = LEARN_BUSY if view.active else LEARN_IDLE
+    # From its very first frame a thing must not be learned, or its ghost stays when it is gone.
+    learn = LEARN_BUSY if view.active or view.streak else LEARN_IDLE
     box = _around(there | moving) if view.active and is_there else None
     return replace(view, box=box, background=cv2.addWeighted(view.background, 1 - learn, small, learn, 0))
 
@@ -139,11 +143,14 @@ def _perhaps_ended(view: View, small: np.ndarray, t_ns: int) -> View:
 
 
 def _differs(small: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the uint8 mask of the cells that differ, after a change of light common to all is taken out."""
+    """Return the uint8 mask of the cells that differ, after a change of light common to most of them is taken out."""
     difference = small - other
-    # Every eighth cell gives the median well enough, at an eighth of the cost.
-    difference -= np.median(difference[::2, ::4])
-    return (cv2.absdiff(difference, 0.0) > DIFFERENCE).astype(np.uint8)
+    # Every eighth cell tells the light well enough, at an eighth of the cost.
+    sample = difference[::2, ::4]
+    light = float(np.median(sample))
+    if np.count_nonzero(np.abs(sample - light) < DIFFERENCE) < LIGHT_SHARE * sample.size:
+        light = 0.0
+    return (cv2.absdiff(difference, light) > DIFFERENCE).astype(np.uint8)
 
 
 def _around(mask: np.ndarray) -> Box | None:

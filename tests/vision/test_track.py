@@ -73,6 +73,29 @@ def test_a_change_of_light_is_no_pass():
     assert watching.view.track == 0
 
 
+def test_a_flash_is_no_pass():
+    watching = Watching().see(*[scene()] * 5, scene(300, level=255), *[scene()] * 10)
+    assert watching.view.track == 0
+
+
+def test_a_thing_that_is_there_from_one_frame_to_the_next_is_a_pass():
+    watching = Watching().see(*[scene()] * 5, *[scene(300)] * 10)
+    assert watching.view.track == 1
+
+
+def test_a_thing_shown_twice_is_two_passes_and_leaves_no_ghost():
+    shown = [*[scene(320, side=330)] * 12, *[scene()] * 9]
+    watching = Watching().see(*[scene()] * 9, *shown)
+    assert not watching.view.active
+    assert watching.see(*shown).view.track == 2
+
+
+def test_a_thing_that_fills_most_of_the_view_is_no_change_of_light():
+    watching = Watching().see(*[scene()] * 5, *[scene(320, side=500)] * 6)
+    assert watching.view.track == 1
+    assert watching.view.box.right - watching.view.box.left >= 480
+
+
 def test_the_box_is_around_what_moves():
     watching = Watching().see(*[scene()] * 5, *path(-60, 300, 8))
     box = watching.view.box
