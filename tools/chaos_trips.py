@@ -16,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tools.chaos_charges import failure_rate_max
+
 VICTIMS = {"daemon": ("cart", "run"), "vision": ("cart", "vision"), "broker": ("mosquitto", "-c")}
 """Words that follow each other in the command line of each victim."""
 
@@ -43,7 +45,7 @@ def run(folder: Path, who: str, trips: int, kills: int, seed: int, trip: str, sa
             say(f"{who}: trip {number + 1} FAILED: {failure}")
             result["wrong"] += 1
             result["failures"].append(failure)
-    return result | {"failure_rate_max": round(3 / trips, 4)}
+    return result | {"failure_rate_max": failure_rate_max(trips, result["wrong"])}
 
 
 def _one_trip(folder: Path, who: str, points: list[float], seed: int, trip: str, say: Say) -> tuple[int, str]:

@@ -11,6 +11,7 @@ import queue
 import random
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,17 +155,26 @@ def main(argv: list[str] | None = None) -> int:
     """Commit charges, tell of each, drain, and wait for the end."""
     args = _parser().parse_args(argv)
     logs.set_up(20)
+    ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end)
+        signal.signal(number, lambda *_: ended.set())
     cart = MiniCart(args.folder, args.port, args.cart)
-    amounts = random.Random(f"{args.cart}/{cart.charge_seq}")
     cart.start()
     _print({"state": "started"})
+    try:
+        _sell(cart, args.until, args.every_ms * NS_PER_MS, ended)
+    finally:
+        cart.stop()  # the last receipt is on disk then
+    return 0
+
+
+def _sell(cart: MiniCart, until: Path, every_ns: int, ended: threading.Event) -> None:
+    amounts = random.Random(f"{cart.origin.cart}/{cart.charge_seq}")
     next_ns, drained = 0, False
-    while True:
-        selling = not args.until.exists()
+    while not ended.is_set():
+        selling = not until.exists()
         if selling and cart.clock.monotonic_ns() >= next_ns and not cart.saving:
-            next_ns = cart.clock.monotonic_ns() + args.every_ms * NS_PER_MS
+            next_ns = cart.clock.monotonic_ns() + every_ns
             cart.sell(amounts.randrange(1, 10_000))
         if not selling and not drained and cart.drained:
             drained = True
@@ -172,10 +182,6 @@ def main(argv: list[str] | None = None) -> int:
         event = cart.take_one()
         if isinstance(event, Saved) and event.charge_id:
             _print({"state": "confirmed", "charge_id": event.charge_id})
-
-
-def _end(*_: object) -> None:
-    raise SystemExit(0)
 
 
 def _print(values: dict[str, str]) -> None:

@@ -110,7 +110,11 @@ def changed(sync: Sync, event: BrokerUp | BrokerDown | Delivered | Receipted) ->
 
 
 def ticked(sync: Sync, t_ns: int) -> Step:
-    """Publish what is due, as far as the window allows; fewest attempts first, then the oldest."""
+    """Publish what is due, as far as the window allows; fewest attempts first, then the oldest.
+
+    So retries wait while first tries fill the window: a cart that sells faster than the store answers does not add
+    duplicates to its backlog. A cart sells once in half an hour, so no retry waits long.
+    """
     if not sync.online:
         return sync, ()
     due = [charge for charge in sync.outbox if not charge.in_flight and charge.next_ns <= t_ns]
