@@ -24,7 +24,7 @@ from tools.processes import LocalBroker, Spawned, back_office
 
 CARTS = {"cart-1": 50, "cart-2": 400}
 """Each cart, and the ms in which it sells once at most. The quick one makes kills fall between a commit and its
-receipt, but its first tries fill the window, so it hardly tries again; the slow one does: the store meets duplicates."""
+receipt, but its first tries fill the window and it hardly tries again; the slow one does, and makes duplicates."""
 VICTIMS = ("cart", "broker", "store", "wiped broker")
 WEIGHTS = (4, 3, 3, 1)
 
