@@ -41,7 +41,7 @@ class TripResult:
     asked: list[str]
     pictures: str
     duration_s: float
-    rss_mb: float
+    rss_mb: dict[str, float]
     restarts: dict[str, int]
 
     @property
@@ -66,7 +66,8 @@ class TripResult:
             "asked": self.asked,
             "unmet": self.diary.unmet,
             "duration_s": self.duration_s,
-            "rss_mb": self.rss_mb,
+            "rss_mb": round(sum(self.rss_mb.values()), 1),
+            "rss_mb_by": self.rss_mb,
             "pictures": self.pictures,
             "restarts": self.restarts,
             "timeline": [{"t_s": t_s, "shopper": did, "screen": said} for t_s, did, said in self.diary.timeline],
@@ -135,6 +136,8 @@ def _trip(stack: Stack, lines: tuple[act.Line, ...], seed: int, say: Any) -> Tri
     memory = _Memory(stack)
     try:
         if not shopper.arrive(ARRIVE_S):
+            if shopper.stream.screen is None:
+                raise stack.fault("cart", f"shows no screen in {ARRIVE_S} s")
             shopper.diary.unmet.append(f"the cart was not ready in {ARRIVE_S} s")
         began_ns = clock.monotonic_ns()
         diary = shopper.play(lines)
@@ -160,24 +163,25 @@ def _trip(stack: Stack, lines: tuple[act.Line, ...], seed: int, say: Any) -> Tri
 
 
 class _Memory:
-    """Samples what daemon and vision hold together, and keeps the most."""
+    """Samples what daemon and vision hold, and keeps the most of each."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._most_kb = 0
+        self._most_kb = {"cart": 0, "vision": 0}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
         self._thread.start()
 
-    def stop(self) -> float:
-        """Return the most seen, in MB."""
+    def stop(self) -> dict[str, float]:
+        """Return the most seen of each, in MB."""
         self._stopped.set()
         self._thread.join()
-        return round(self._most_kb * 1_024 / 1e6, 1)
+        return {name: round(most_kb * 1_024 / 1e6, 1) for name, most_kb in self._most_kb.items()}
 
     def _sample(self) -> None:
         while not self._stopped.wait(SAMPLE_S):
-            self._most_kb = max(self._most_kb, self._stack.rss_kb())
+            for name, most_kb in self._most_kb.items():
+                self._most_kb[name] = max(most_kb, self._stack.rss_kb(name))
 
 
 def _interrupted(*_: object) -> None:
@@ -206,7 +210,8 @@ def _print_result(result: TripResult) -> None:
     )
     asked = ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(result.asked).items())) or "nothing"
     figures = result.diary
-    print(f"asked: {asked}; {result.duration_s} s; daemon and vision {result.rss_mb} MB at most")
+    memory = " + ".join(f"{name} {mb}" for name, mb in result.rss_mb.items())
+    print(f"asked: {asked}; {result.duration_s} s; {memory} MB at most")
     print(f"drop to verdict p95: {percentile(figures.verdict_ms, 95)} ms of {len(figures.verdict_ms)} changes")
     print(f"frame to screen p95: {percentile(figures.scan_ms, 95)} ms of {len(figures.scan_ms)} scans")
     for words in (*result.score.wrong, *(f"(in vain: {unmet})" for unmet in figures.unmet)):

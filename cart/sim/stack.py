@@ -126,14 +126,18 @@ class Stack:
         process = self._programs[name].process
         return process.pid if process is not None and process.poll() is None else 0
 
-    def rss_kb(self) -> int:
-        """Return the memory that daemon and vision hold together, in KiB."""
-        return sum(_rss_kb(self.pid(name)) for name in ("cart", "vision"))
+    def rss_kb(self, name: str) -> int:
+        """Return the memory that a program holds now, in KiB; 0 while it does not run."""
+        return _rss_kb(self.pid(name))
 
     def ledger(self) -> list[dict[str, Any]]:
         """Return the charges in the store's ledger."""
         done = self._run_once("ledger", "--db", self._db, "-o", "json")
         return [json.loads(line) for line in done.splitlines()]
+
+    def fault(self, name: str, what: str) -> Fault:
+        """Return the fault that says what is wrong with a program, and the end of its log."""
+        return Fault("BENCH-PROCESS", f"{name} {what}; its log says:\n{self._log_tail(name)}")
 
     # -- start -------------------------------------------------------------------------------
 
@@ -209,7 +213,7 @@ class Stack:
             ended = process is not None and process.poll() is not None
             if ended or clock.monotonic_ns() > until_ns:
                 what = f"ended with {process.returncode}" if ended and process else f"does not answer in {PATIENCE_S} s"
-                raise Fault("BENCH-PROCESS", f"{name} {what}; its log says:\n{self._log_tail(name)}")
+                raise self.fault(name, what)
             self._stopped.wait(POLL_S)
 
     def _run_once(self, *words: str) -> str:
