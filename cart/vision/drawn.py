@@ -50,15 +50,28 @@ def templates_of(drawn: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=3)
 def _bases(count: int) -> np.ndarray:
-    """Return the bases of all lenses side by side, so that one product gives all templates."""
-    return np.concatenate([_basis(count, lens)[0] for lens in range(len(LENSES))], axis=1)
+    """Return the bases of all lenses side by side, so that one product gives all templates; float32, 7 MB at most."""
+    modules = count + 2 * QUIET_MODULES
+    pictures = np.empty((2 * modules - 1, len(LENSES) * modules * SAMPLES_PER_MODULE), np.float32)
+    for lens in range(len(LENSES)):
+        pictures[:, _columns(count, lens)] = _drawn_basis(modules, lens)
+    return pictures
 
 
 @lru_cache(maxsize=3 * len(LENSES))
 def _basis(count: int, lens: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the picture of each part of a code, (parts, samples) and centred, and the parts' inner products."""
+    basis = _bases(count)[:, _columns(count, lens)]
+    return basis, basis @ basis.T
+
+
+def _columns(count: int, lens: int) -> slice:
+    samples = (count + 2 * QUIET_MODULES) * SAMPLES_PER_MODULE
+    return slice(lens * samples, (lens + 1) * samples)
+
+
+def _drawn_basis(modules: int, lens: int) -> np.ndarray:
     blur, spread = LENSES[lens]
-    modules = count + 2 * QUIET_MODULES
     # Light goes on beyond the quiet zone, so the outermost modules have no outer edge.
     edges = np.arange(modules + 1.0)
     edges[0], edges[-1] = -99.0, modules + 99.0
@@ -69,14 +82,13 @@ def _basis(count: int, lens: int) -> tuple[np.ndarray, np.ndarray]:
     # An edge that moves outwards takes away a strip of light, `spread` wide, at the edge.
     strips = -spread * np.exp(-((inner / blur) ** 2) / 2) / (blur * math.sqrt(2.0 * math.pi))
     basis = np.concatenate([steps[:-1] - steps[1:], strips])
-    basis -= basis.mean(axis=1, keepdims=True)
-    return basis, basis @ basis.T
+    return basis - basis.mean(axis=1, keepdims=True)
 
 
 def parts_of(codes: Sequence[str]) -> np.ndarray:
     """Return what of each code takes part in its picture, (codes, parts): light modules, then edges between modules."""
     dark = np.frombuffer("".join(codes).encode("ascii"), np.uint8).reshape(len(codes), -1) == ord("1")
-    light = np.pad(1.0 - dark, ((0, 0), (QUIET_MODULES, QUIET_MODULES)), constant_values=1.0)
+    light = np.pad(np.float32(1.0) - dark, ((0, 0), (QUIET_MODULES, QUIET_MODULES)), constant_values=1.0)
     return np.concatenate([light, np.abs(np.diff(light, axis=1))], axis=1)
 
 

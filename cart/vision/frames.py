@@ -46,6 +46,7 @@ class Watcher:
     engines  the first reads live frames, all of them what a pass left unread; may be empty
     look     the classifier, None where there is none
     send     takes events, never blocks
+    after    number of the last pass that the daemon may have heard of
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class Watcher:
         crops: Crops,
         clock: Clock,
         send: Callable[[Event], None],
+        after: int = 0,
     ) -> None:
         self._engines, self._look, self._crops, self._clock, self._send = engines, look, crops, clock, send
-        self._view = motion.View()
+        self._view = motion.View(track=after)
         self._passing = track.Passing(0)
         self._frame_of_pass = 0
         self._looked_ns = 0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from cart.clock import SystemClock
+from cart.clock import NS_PER_MS, SystemClock
 from cart.edge.link import EventSender, KeepReceiver
 from cart.edge.systemd import Notifier
 from cart.faults import Fault
@@ -64,7 +64,9 @@ def run(config: Config) -> int:
         raise Fault("RUN-DIR-BAD", f"{run_dir}: {error}") from error
     sender = EventSender(run_dir)
     check.warm_up()
-    watcher = Watcher(engines, classifier(config), crops, clock, sender.send)
+    # Milliseconds since boot: above every number that an earlier run of this process gave to a pass.
+    after = clock.monotonic_ns() // NS_PER_MS
+    watcher = Watcher(engines, classifier(config), crops, clock, sender.send, after)
     try:
         watch(lambda: open_camera(config, clock), watcher, lambda: _keep(requests, crops), stop, Notifier())
     finally:

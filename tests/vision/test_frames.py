@@ -67,6 +67,8 @@ def test_a_thing_that_is_carried_through_the_view_is_sighted_once_a_pass(turn_de
     assert {(event.symbology, event.text, event.gtin) for event in sightings} == {("EAN13", CODE, "0" + CODE)}
     assert {event.track for event in sightings} == {1}
     assert all(event.moved for event in sightings)
+    # Read while it passes, not only from what it left unread.
+    assert max(event.votes for event in sightings) >= 3
     assert [event.votes for event in sightings] == sorted({event.votes for event in sightings})
     assert all(event.t_frame_ns <= event.t_ns for event in sightings)
 
@@ -75,6 +77,12 @@ def test_a_thing_that_is_carried_through_the_view_is_sighted_once_a_pass(turn_de
 def test_two_things_are_two_passes():
     bench = Bench().carry().carry(code="4003994155486", number=1)
     assert {(event.text, event.track) for event in bench.of(Sighted)} == {(CODE, 1), ("4003994155486", 2)}
+
+
+def test_a_process_that_was_restarted_goes_on_with_higher_pass_numbers():
+    bench = Bench(engines=[], look=lambda picture: {"none": 0})
+    bench.watcher = Watcher([], lambda picture: {"none": 0}, bench.crops, bench.clock, bench.sent.append, after=7_000)
+    assert {event.track for event in bench.carry().of(Classified)} == {7_001}
 
 
 def test_with_nothing_moving_no_engine_is_asked():
