@@ -179,6 +179,17 @@ def test_nonsense_ends_only_its_own_connection(world):
     talk.close()
 
 
+def test_a_client_that_never_ends_its_line_is_dropped(world):
+    _, path, _ = world
+    endless = socket.socket(socket.AF_UNIX)
+    endless.settimeout(5.0)
+    endless.connect(path)
+    with pytest.raises(OSError, match="Broken pipe|reset"):
+        for _ in range(1_000):
+            endless.sendall(b"x" * 4_096)
+    endless.close()
+
+
 def test_a_link_to_a_world_that_ended_is_an_oserror(tmp_path):
     with pytest.raises(OSError, match="No such file"):
         WorldLink(str(tmp_path / "world.sock"), "camera")
