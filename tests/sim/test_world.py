@@ -184,9 +184,8 @@ def test_a_client_that_never_ends_its_line_is_dropped(world):
     endless = socket.socket(socket.AF_UNIX)
     endless.settimeout(5.0)
     endless.connect(path)
-    with pytest.raises(OSError, match="Broken pipe|reset"):
-        for _ in range(1_000):
-            endless.sendall(b"x" * 4_096)
+    with pytest.raises(OSError, match=r"Broken pipe|reset"):
+        endless.sendall(b"x" * 4_000_000)
     endless.close()
 
 
