@@ -73,12 +73,16 @@ class RawRead:
 
     corners  ((x, y), ...) top left, top right, bottom right, bottom left in reading order
     engine   "zxing" or "zbar"
+    gs1      the symbol is marked as GS1 data (FNC1 first)
+    rows     scan rows that gave this text where the engine counts them, else 0
     """
 
     symbology: str
     text: str
     corners: tuple[tuple[int, int], ...]
     engine: str
+    gs1: bool = False
+    rows: int = 0
 
 
 class BarcodeEngine(Protocol):
