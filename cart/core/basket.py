@@ -10,6 +10,8 @@ from dataclasses import replace
 from cart.core.catalog import Product
 from cart.core.trip import LINES_MAX, Doubt, Entry, Line, Option, Prompt, Scan, Trip
 
+LANDED_MAX = 8
+
 TAPS_MAX = 32
 """How many idempotency keys a trip remembers."""
 
@@ -28,6 +30,7 @@ def add_line(
     reason: str,
     step_id: int,
     review: bool = False,
+    settled: bool = True,
 ) -> tuple[Trip, Line]:
     """Return the trip with one more line, and that line. The basket must have room."""
     assert len(trip.lines) < LINES_MAX
@@ -42,6 +45,7 @@ def add_line(
         reason=reason,
         step_id=step_id,
         review=review,
+        settled=settled,
     )
     return replace(trip, lines=(*trip.lines, line), next_id=trip.next_id + 1), line
 
@@ -72,6 +76,12 @@ def change_scan(trip: Trip, scan: Scan) -> Trip:
     return replace(trip, scans=tuple(scan if old.id == scan.id else old for old in trip.scans))
 
 
+def use_scans(trip: Trip, ids: tuple[int, ...]) -> Trip:
+    """Return the trip whose scans of these ids have found their items."""
+    used = tuple(scan for scan in trip.scans if scan.id in ids)
+    return replace(remove_scans(trip, ids), landed=(*trip.landed, *used)[-LANDED_MAX:])
+
+
 def remove_scans(trip: Trip, ids: tuple[int, ...]) -> Trip:
     """Return the trip without these scans."""
     return replace(trip, scans=tuple(scan for scan in trip.scans if scan.id not in ids))
@@ -79,7 +89,10 @@ def remove_scans(trip: Trip, ids: tuple[int, ...]) -> Trip:
 
 def restore_scans(trip: Trip, scans: tuple[Scan, ...]) -> Trip:
     """Return the trip with scans that had been used, in their old places."""
-    return replace(trip, scans=tuple(sorted((*trip.scans, *scans), key=lambda scan: scan.id)))
+    ids = {scan.id for scan in scans}
+    landed = tuple(scan for scan in trip.landed if scan.id not in ids)
+    scans = tuple(sorted((*trip.scans, *scans), key=lambda scan: scan.id))
+    return replace(trip, scans=scans, landed=landed)
 
 
 def add_doubt(trip: Trip, doubt: Doubt) -> tuple[Trip, Doubt]:

@@ -42,6 +42,7 @@ class Restored:
     save_seq     number of the last stored transaction, 0 for none
     charge_seq   number of the last committed charge, 0 for none
     outbox       charges without a receipt, oldest first
+    verdict      the store's verdict on the trip's own charge, "" while there is none
     """
 
     t_ns: int
@@ -51,6 +52,7 @@ class Restored:
     save_seq: int = 0
     charge_seq: int = 0
     outbox: tuple[OutboxRow, ...] = ()
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import Moment, look_at
 from cart.core.pricing import amount_minor
 from cart.core.state import GONE_NS, Gone, Live, State
-from cart.core.trip import LINES_MAX, Doubt, Scan, Trip
+from cart.core.trip import LINES_MAX, Doubt, Line, Scan, Trip
 from cart.core.weight import Step
 
 Judged = tuple[State, tuple[Effect, ...]]
@@ -230,7 +230,7 @@ def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) ->
     back = tuple(x for x in state.gone if best.kind == "put_back" and x.line.id in best.lines)
     state = replace(state, gone=tuple(x for x in state.gone if x not in back))
     used = tuple(scan for scan in state.trip.scans if scan.id in best.scans)
-    trip = basket.remove_scans(state.trip, best.scans)
+    trip = basket.use_scans(state.trip, best.scans)
     return _add(replace(state, trip=trip), replace(live, scans=used, back=back), best.products, verdict)
 
 
@@ -248,6 +248,7 @@ def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: decisi
             reason=verdict.reason,
             step_id=live.step_id,
             review=verdict.review,
+            settled=live.final,
         )
         ids.append(line.id)
     return replace(state, trip=trip), replace(live, lines=tuple(ids))
@@ -326,12 +327,17 @@ def _refresh(state: State, live: Live) -> State:
     if lines and len(products) == len(lines):
         masses_mg = _shares_mg(live.delta_mg, products)
         for line, product, mass_mg in zip(lines, products, masses_mg, strict=True):
-            amount = amount_minor(product, mass_mg, state.setup.limits.division_mg)
-            trip = basket.change_line(trip, replace(line, mass_mg=mass_mg, amount_minor=amount))
+            trip = basket.change_line(trip, weighed(state, line, product, mass_mg, live.final))
     doubt = basket.doubt_of(trip, live.doubt_id) if live.doubt_id else None
     if doubt is not None:
         trip = basket.change_doubt(trip, replace(doubt, delta_mg=live.delta_mg))
     return _with_live(replace(state, trip=trip), live)
+
+
+def weighed(state: State, line: Line, product: Product, mass_mg: int, final: bool) -> Line:
+    """Return the line with this mass, and the price that follows from it."""
+    amount = amount_minor(product, mass_mg, state.setup.limits.division_mg)
+    return replace(line, mass_mg=mass_mg, amount_minor=amount, settled=final)
 
 
 # -- small things ----------------------------------------------------------------

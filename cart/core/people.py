@@ -185,7 +185,7 @@ def _confirm(state: State, doubt: Doubt, product_id: str) -> State:
     if live is None or product is None:
         return state
     scan = [x.id for x in state.trip.scans if x.product_id == product_id][:1]
-    trip = basket.remove_scans(basket.remove_doubt(state.trip, doubt.id), tuple(scan))
+    trip = basket.use_scans(basket.remove_doubt(state.trip, doubt.id), tuple(scan))
     trip, line = basket.add_line(
         trip,
         product,

@@ -58,6 +58,27 @@ def residual_mg(state: State) -> int:
     return state.gross_mg - state.expected_mg
 
 
+def tolerance_mg(state: State) -> int:
+    """Return what a standstill may differ by before goods must have moved."""
+    return state.setup.limits.residual_mg + state.loose_mg
+
+
+def settle_provisional(state: State) -> State:
+    """Return the state whose line that a restart left with a provisional mass has its final one.
+
+    The standstill after the restart says what the final weighing would have said.
+    """
+    weighing = {line_id for live in state.lives if not live.final for line_id in live.lines}
+    lines = [x for x in state.trip.lines if not x.settled and x.id not in weighing]
+    for line in lines:
+        off_mg = residual_mg(state) if len(lines) == 1 else 0
+        product = state.setup.catalog.product(line.product_id)
+        if product is not None:
+            final = judge.weighed(state, line, product, line.mass_mg + off_mg, True)
+            state = replace(state, trip=basket.change_line(state.trip, final))
+    return replace(state, loose_mg=0)
+
+
 def _forget_passing(state: State) -> State:
     if all(until_ns > state.t_ns for _, until_ns in state.passing):
         return state
@@ -71,7 +92,7 @@ def _missed_change(state: State) -> Done:
     This is how goods that moved while the scale or the daemon was down are found.
     """
     off_mg = residual_mg(state)
-    if abs(off_mg) <= state.setup.limits.residual_mg or not at_rest(state):
+    if abs(off_mg) <= tolerance_mg(state) or not at_rest(state):
         return state, ()
     if state.t_ns - max(state.standstill_ns, state.changed_ns) < RESIDUAL_NS:
         return state, ()
@@ -176,7 +197,7 @@ def _lock(state: State) -> State:
         or any(doubt.kind != "own" for doubt in trip.doubts)
         or rested_ms < state.setup.limits.hands_off_ms
         or not at_rest(state)
-        or abs(residual_mg(state)) > state.setup.limits.residual_mg
+        or abs(residual_mg(state)) > tolerance_mg(state)
     ):
         return state
     trip = basket.remove_scans(trip, tuple(scan.id for scan in trip.scans))

@@ -73,6 +73,7 @@ def step(state: State, event: Event) -> Done:
 
 
 def _save(before: Trip, state: State) -> Done:
+    state = replace(state, trip=replace(state.trip, loose_mg=_loose_mg(state)))
     if replace(state.trip, scans=before.scans) == before and _same_scans(before, state.trip):
         return state, ()
     state = replace(state, trip=replace(state.trip, anchor_mg=state.expected_mg))
@@ -82,6 +83,12 @@ def _save(before: Trip, state: State) -> Done:
     if state.trip.charge_id and state.trip.charge_id != before.charge_id:
         effect = CommitSale(seq, entries, state.trip, _charge(state))
     return replace(state, save_seq=seq, unsaved=(*state.unsaved, effect)), (effect,)
+
+
+def _loose_mg(state: State) -> int:
+    """Return how far the load may be from what the changes add up to while some are provisional."""
+    unsure = (max(4 * x.sigma_mg, abs(x.delta_mg) // 20) for x in state.lives if not x.final)
+    return sum(unsure) + state.loose_mg
 
 
 def _same_scans(before: Trip, after: Trip) -> bool:
@@ -131,9 +138,9 @@ def _restored(state: State, event: Restored) -> Done:
     if trip.phase == "locked":
         trip = replace(trip, phase=session.after(trip.phase, session.CHANGED))
     if trip.receipt in ("saving", "saved"):
-        waits = any(row.charge_id == trip.charge_id for row in event.outbox)
-        trip = replace(trip, receipt="saved" if waits else "receipted")
-    scans = tuple(replace(x, t_ns=event.t_ns, track=0) for x in trip.scans)
+        words = {"": "saved", "rejected": "rejected"}
+        trip = replace(trip, receipt=words.get(event.verdict, "receipted"))
+    scans = tuple(replace(x, t_ns=event.t_ns) for x in trip.scans)
     doubts = tuple(replace(x, t_ns=event.t_ns, step_id=-x.id) for x in trip.doubts)
     state = replace(
         state,
@@ -142,6 +149,7 @@ def _restored(state: State, event: Restored) -> Done:
         trip=replace(trip, scans=scans, doubts=doubts),
         sync=sync.restored(event),
         expected_mg=trip.anchor_mg,
+        loose_mg=trip.loose_mg,
         save_seq=event.save_seq,
         charge_seq=event.charge_seq,
         safe_id=trip.next_id,
@@ -187,9 +195,11 @@ def _stepped(state: State, change: weight.Step) -> Done:
 def _stood(state: State, rest: weight.Standstill) -> State:
     state = replace(state, gross_mg=rest.gross_mg, standstill_ns=state.t_ns)
     idle = state.trip.phase not in session.SHOPPING_PHASES
-    small = abs(reminders.residual_mg(state)) <= state.setup.limits.residual_mg
-    if idle or state.expected_mg is None or (small and reminders.at_rest(state)):
+    if idle or state.expected_mg is None:
         return replace(state, expected_mg=rest.gross_mg)
+    small = abs(reminders.residual_mg(state)) <= reminders.tolerance_mg(state)
+    if small and reminders.at_rest(state):
+        return replace(reminders.settle_provisional(state), expected_mg=rest.gross_mg)
     return state
 
 
@@ -242,11 +252,16 @@ def _same_sighting(state: State, event: Sighted, product_id: str) -> Scan | None
 
 
 def _just_landed(state: State, event: Sighted, product_id: str) -> bool:
-    """Return True if this code belongs to an item that is already explained."""
+    """Return True if this code belongs to an item that is already explained.
+
+    Pass numbers go on over restarts of either process, so this holds across them.
+    """
+    if any(x.track == event.track and x.product_id == product_id for x in state.trip.landed):
+        return True
     for live in state.lives:
         for scan in live.scans:
             soon = event.t_frame_ns - scan.t_ns < SAME_ITEM_NS
-            if scan.product_id == product_id and (soon or scan.track == event.track):
+            if scan.product_id == product_id and soon:
                 return True
         if product_id in live.key[1:] and event.t_frame_ns - live.t_accept_ns < SAME_ITEM_NS:
             return True

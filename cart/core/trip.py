@@ -22,6 +22,7 @@ class Line:
     reason        why it was charged, in words for the shopper and staff
     step_id       number of the weight step that brought it, 0 for none
     review        worth a look by staff: accepted, but not beyond doubt
+    settled       mass_mg is final; False while the weight is only provisional
     """
 
     id: int
@@ -34,6 +35,7 @@ class Line:
     reason: str
     step_id: int = 0
     review: bool = False
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class Trip:
     phase       see cart.core.session.PHASES
     asked       how many prompts the trip has shown
     anchor_mg   gross load that lines, own things and doubts explain; None before the first standstill
+    loose_mg    how far anchor_mg may be off, because the latest changes are only provisional
+    landed      the latest scans that found their item: their codes may be read again as it lies there
     flags       codes that staff and the store must see, in order, without doubles
     next_id     next number for lines, scans, doubts and prompts
     taps        keys of the latest taps, so that a repeated request acts once
@@ -133,6 +137,8 @@ class Trip:
     prompt: Prompt | None = None
     asked: int = 0
     anchor_mg: int | None = None
+    loose_mg: int = 0
+    landed: tuple[Scan, ...] = ()
     flags: tuple[str, ...] = ()
     help: bool = False
     next_id: int = 1

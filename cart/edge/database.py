@@ -176,9 +176,12 @@ class Database:
                 "SELECT charge_id, save_seq, sha256, total_minor, wall_ms FROM outbox WHERE state = 'waiting'"
                 " ORDER BY save_seq"
             ).fetchall()
-        save_seq, trip = (row[0], _open_trip(row[1])) if row else (0, None)
+            save_seq, trip = (row[0], _open_trip(row[1])) if row else (0, None)
+            charge_id = trip.charge_id if trip else ""
+            receipt = run("SELECT verdict FROM receipt WHERE charge_id = ?", (charge_id,)).fetchone()
         outbox = tuple(OutboxRow(*values) for values in waiting)
-        return Restored(t_ns, wall_ms, self.incarnation, trip, save_seq, charge_seq, outbox)
+        verdict = receipt[0] if receipt else ""
+        return Restored(t_ns, wall_ms, self.incarnation, trip, save_seq, charge_seq, outbox, verdict)
 
     def save(self, effect: Save) -> None:
         """Store journal entries and trip in one transaction; a transaction number that is not new changes nothing."""

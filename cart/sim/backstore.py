@@ -39,6 +39,7 @@ class Backstore:
         self.outbox: dict[str, OutboxRow] = {}
         self.charges: dict[str, Charge] = {}
         self.ledger: list[Charge] = []
+        self.verdicts: dict[str, str] = {}
 
     def restored(self, t_ns: int, wall_ms: int) -> Restored:
         """Return the first event of a run on this database."""
@@ -50,6 +51,7 @@ class Backstore:
             save_seq=self.save_seq,
             charge_seq=self.charge_seq,
             outbox=tuple(self.outbox.values()),
+            verdict=self.verdicts.get(self.trip.charge_id if self.trip else "", ""),
         )
 
     def answer(self, effect: Effect) -> list[Reply]:
@@ -62,7 +64,8 @@ class Backstore:
                 return [self._commit(effect)]
             case Publish(charge_id=charge_id) if self.connected and charge_id in self.charges:
                 return self._publish(charge_id)
-            case CloseCharge(charge_id=charge_id):
+            case CloseCharge(charge_id=charge_id, verdict=verdict):
+                self.verdicts[charge_id] = verdict
                 self.outbox.pop(charge_id, None)
         return []
 

@@ -241,10 +241,46 @@ def test_a_restart_brings_the_trip_back_bit_for_bit():
     world.feed(Sighted(world.t_ns, world.t_ns, 2, "EAN13", "9521000000025", "09521000000025"))
     stored = codec.decode(codec.encode(world.pending[-1].trip))
     state, _ = step(initial(SETUP), Restored(5, 6, "0" * 16, stored, save_seq=world.pending[-1].seq))
-    scans = tuple(replace(x, t_ns=5, track=0) for x in stored.scans)
+    scans = tuple(replace(x, t_ns=5) for x in stored.scans)
     assert state.trip == replace(stored, scans=scans)
     assert codec.encode(replace(state.trip, scans=())) == codec.encode(replace(world.state.trip, scans=()))
     assert state.screen.total_minor == 129
+
+
+def test_a_restart_between_the_first_weight_and_the_final_one_changes_no_price():
+    world = World(1)
+    world.feed(Tapped(1, taps.START, fresh_id="trip"))
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    world.tell(Step(1, 0, 300, 830_000, 9_000, "standing", False))
+    stored = world.pending[-1].trip
+    assert stored.lines[0].amount_minor == 248
+    world = World(2)
+    world.state, _ = step(initial(SETUP), Restored(5, 6, "0" * 16, stored))
+    world.tell(Standstill(0, 851_000, 300))
+    world.feed(Tick(world.t_ns + 1_500 * MS, 0))
+    assert [line.amount_minor for line in world.state.trip.lines] == [254]
+    assert world.state.trip.doubts == ()
+    world.tell(Standstill(0, 851_000 + 30_000, 300))
+    world.feed(Tick(world.t_ns + 1_500 * MS, 0))
+    assert [x.delta_mg for x in world.state.trip.doubts] == [30_000]
+
+
+def test_a_code_read_again_after_a_restart_is_not_another_item():
+    stored = shopping_with_milk().pending[-1].trip
+    world = World(2)
+    world.state, _ = step(initial(SETUP), Restored(5, 6, "0" * 16, stored))
+    world.feed(Sighted(10, 9, 1, "EAN13", "9521000000018", "09521000000018"))
+    assert world.state.trip.scans == ()
+    world.feed(Sighted(20, 19, 2, "EAN13", "9521000000018", "09521000000018"))
+    assert len(world.state.trip.scans) == 1
+
+
+@pytest.mark.parametrize(("verdict", "shown"), [("", "saved"), ("accepted", "receipted"), ("rejected", "rejected")])
+def test_a_restart_shows_what_the_store_said_of_the_charge(verdict, shown):
+    trip = Trip(trip_id="t", phase="paid", charge_id="charge-1", receipt="saved")
+    state, _ = step(initial(SETUP), Restored(5, 6, "0" * 16, trip, verdict=verdict))
+    assert state.screen.receipt == shown
 
 
 def test_goods_that_moved_while_the_daemon_was_down_are_found():

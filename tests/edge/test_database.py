@@ -153,6 +153,15 @@ def test_a_rejected_charge_is_kept_for_staff_and_a_later_receipt_does_not_change
     assert (line.state, line.verdict, line.position) == ("rejected", "rejected", 0)
 
 
+def test_a_restart_knows_what_the_store_said_of_the_open_trip(opened, identity):
+    database, effect = opened(), commit(1, 1)
+    charge_id = effect.charge.charge_id
+    database.commit_sale(replace(effect, trip=replace(effect.trip, charge_id=charge_id)), identity)
+    assert database.restored(1, 2).verdict == ""
+    database.close_charge(CloseCharge(charge_id, "rejected", 0))
+    assert database.restored(1, 2).verdict == "rejected"
+
+
 def test_a_receipt_for_a_charge_nobody_made_changes_nothing(opened):
     database = opened()
     database.close_charge(CloseCharge("nobody", "accepted", 5))
