@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from tools.measuring import PYTHON, ROOT, NotMeasured, bar, cart, field, finished, scope, tool
+from tools.units import exposure, systemd_analyze
 
 SHARED = Path(os.environ.get("CART_SHARED") or ROOT.parent / "shared") / "data"
 RECORDINGS = ROOT / "tests" / "recordings"
@@ -284,3 +285,26 @@ def _interpreter_313() -> str:
         except OSError:
             continue
     raise NotMeasured("no Python 3.13 here")
+
+
+# -- the device ----------------------------------------------------------------------------------
+
+
+@bar("exposure-cart", "cart.service: exposure that systemd sees, 0 nothing to 10 everything", "<=", 1.3, "",
+     "systemd-analyze security --offline=true systemd/cart.service")  # fmt: skip
+def exposure_cart() -> float:
+    """Exposure of the daemon's unit."""
+    return _exposure("cart.service")
+
+
+@bar("exposure-vision", "cart-vision.service: the same", "<=", 1.0, "",
+     "systemd-analyze security --offline=true systemd/cart-vision.service")  # fmt: skip
+def exposure_vision() -> float:
+    """Exposure of the camera's unit."""
+    return _exposure("cart-vision.service")
+
+
+def _exposure(unit: str) -> float:
+    if systemd_analyze() is None:
+        raise NotMeasured("no systemd-analyze here: apt install systemd")
+    return exposure(ROOT / "systemd" / unit)

@@ -1,4 +1,4 @@
-"""Write the texts that say what the code says: firmware_config/cart.toml and the table of faults in docs/OPERATING.md.
+"""Write the texts that say what the code says: cart.toml, the table of faults in docs/OPERATING.md, and CHECKSUMS.
 
     .venv/bin/python -m tools.write_texts
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cart import config
 from cart.faults import FAULTS
+from tools.checksums import NAME, checksums_text
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_FILE = ROOT / "firmware_config" / "cart.toml"
@@ -30,6 +31,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     CONFIG_FILE.write_text(config_text(), encoding="utf-8")
     OPERATING.write_text(with_faults(OPERATING.read_text(encoding="utf-8")), encoding="utf-8")
+    (ROOT / NAME).write_text(checksums_text(ROOT), encoding="utf-8")
 
 
 def config_text() -> str:
