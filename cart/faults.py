@@ -55,6 +55,39 @@ FAULTS: dict[str, FaultText] = {
         ("its log says why", "the installation is not complete"),
         "./tools/bench, which sets up first",
     ),
+    "BOOT-BUILD": FaultText(
+        "the boot test's guest could not be made",
+        ("the mirror does not answer", "the disk is full", "arm64 programs cannot run here: see ./tools/boot_test.py"),
+        "its log says why; then ./tools/boot_test.py again, which goes on with what is cached",
+    ),
+    "BOOT-MISSING": FaultText(
+        "the boot test lacks programs, or this machine cannot run arm64 programs",
+        ("the system packages were not installed", "binfmt_misc is not mounted, or has no entry for arm64"),
+        "the lines above say what to run",
+        EXIT_USAGE,
+    ),
+    "BOOT-NO-MIRROR": FaultText(
+        "no mirror for the boot test's Debian is known",
+        ("this machine runs no Debian", "apt-get update was never run"),
+        "on a Debian 12 or later: sudo apt-get update",
+        EXIT_CONFIGURATION,
+    ),
+    "BOOT-NOT-ROOT": FaultText(
+        "the first run of the boot test makes a file system and needs root",
+        ("this is the first run with this cache",),
+        "sudo ./tools/boot_test.py --prepare, then again without sudo and with the same --cache",
+        EXIT_USAGE,
+    ),
+    "BOOT-STUCK": FaultText(
+        "the emulated cart did not come as far as the boot test waited for",
+        ("a change broke the start", "this machine is slow or busy: give it --patience 2"),
+        "look at its console in the log that --log names",
+    ),
+    "BOOT-WRONG": FaultText(
+        "the emulated cart did something else than it should",
+        ("a change broke the charge, the restart or the weighing",),
+        "look at its console in the log that --log names",
+    ),
     "BROKER-MISSING": FaultText(
         "the bench needs mosquitto, which is not installed",
         ("the system packages were not installed",),
@@ -82,6 +115,47 @@ FAULTS: dict[str, FaultText] = {
         "the camera cannot be opened",
         ("the ribbon cable or plug is loose", "wrong [camera] device", "another program holds the camera"),
         "cart camera test",
+        EXIT_HARDWARE,
+    ),
+    "CARD-BUSY": FaultText(
+        "the card is in use, so it is not written",
+        ("a partition of it is mounted", "another writer has it open"),
+        "lsblk shows what is mounted: sudo umount it; then run the same command again",
+        EXIT_HARDWARE,
+    ),
+    "CARD-DENIED": FaultText(
+        "this user may not write to the card's device",
+        ("block devices belong to root",),
+        "run the same command with sudo",
+        EXIT_HARDWARE,
+    ),
+    "CARD-FACTS": FaultText(
+        "the system does not tell what the device is, so it is not written",
+        ("lsblk or findmnt is missing", "there is no such device"),
+        "sudo apt install util-linux, then: lsblk",
+        EXIT_HARDWARE,
+    ),
+    "CARD-FAILED": FaultText(
+        "the card or its reader fails",
+        ("the card was pulled out", "the card is worn out", "the reader or its cable is bad"),
+        "run the same command again, in another reader: it goes on where it stopped; else throw the card away",
+        EXIT_HARDWARE,
+    ),
+    "CARD-FAKE": FaultText(
+        "the card holds less than it says",
+        ("it is a fake card", "it is worn out"),
+        "throw the card away",
+        EXIT_HARDWARE,
+    ),
+    "CARD-RESULTS": FaultText(
+        "the result of the card cannot be stored",
+        ("the folder is not writable", "the disk is full"),
+        "name another folder with --results, then run the same command with --check",
+    ),
+    "CARD-WRONG": FaultText(
+        "the card does not hold what the image says",
+        ("the card is worn out or fake", "the reader or its cable is bad", "the card was changed after it was written"),
+        "write it again in another reader; throw the card away if it fails again",
         EXIT_HARDWARE,
     ),
     "CATALOG-FAULTS": FaultText(
@@ -139,6 +213,22 @@ FAULTS: dict[str, FaultText] = {
         ("neither zxing-cpp nor pyzbar is in this Python", "the system package libzbar0 is missing"),
         "pip install zxing-cpp",
         EXIT_CONFIGURATION,
+    ),
+    "FLEET-BAD": FaultText(
+        "the table of carts cannot be used",
+        ("a column is missing", "a cart is named twice", "neither image nor --base is given"),
+        "mend the table: tools/image.py fleet --help says its columns",
+        EXIT_CONFIGURATION,
+    ),
+    "IMAGE-CHANGED": FaultText(
+        "the image changed while it was written to a card",
+        ("another program writes to the file",),
+        "run the same command again when the image is finished",
+    ),
+    "IMAGE-UNREADABLE": FaultText(
+        "the image cannot be read",
+        ("wrong path", "it is packed with something other than xz"),
+        "name an .img or .img.xz file",
     ),
     "KEY-BAD": FaultText(
         "a key file holds no usable Ed25519 key",

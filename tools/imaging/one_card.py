@@ -1,0 +1,120 @@
+"""One card from its facts to its result: decide, ask, open, decide again, write. `write` and `fleet` both end here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cart.faults import Fault
+from tools.imaging import journal, results
+from tools.imaging.card import Card
+from tools.imaging.progress import Progress
+from tools.imaging.refusal import ImageFacts, Options, Refusal, decide
+from tools.imaging.results import CardResult
+from tools.imaging.source import Image
+from tools.imaging.targets import Target, collect
+from tools.imaging.writer import check_card, write_image
+
+# Shown the device, answers whether a person agreed to lose what is on it.
+Confirm = Callable[[Target], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What should be written where.
+
+    folder    for results and journals
+    cart      the cart it is for, or ""
+    restart   begin at the start although an interrupted write could go on
+    """
+
+    image: Image
+    facts: ImageFacts
+    device: str
+    options: Options
+    folder: Path
+    cart: str = ""
+    dry_run: bool = False
+    restart: bool = False
+
+
+def put(job: Job, confirm: Confirm, progress: Progress) -> CardResult:
+    """Return the stored result of one card, whatever happens; nothing is raised but KeyboardInterrupt and CARD-RESULTS.
+
+    No byte is written before all rules passed twice: on the facts that the person was shown, and again on those of
+    the device that is open.
+    """
+    result = attempt(job.image.path, job.device, job.cart, job.image.sha256)
+    try:
+        target = collect(job.device)
+        result = _put(job, target, confirm, progress, of_target(result, target))
+    except Fault as fault:
+        result = replace(result, code=fault.code, detail=fault.detail or fault.text.meaning)
+    except KeyboardInterrupt:
+        results.add(job.folder, replace(result, verdict=results.INTERRUPTED, detail="a person ended it"))
+        raise
+    results.add(job.folder, result)
+    return result
+
+
+def attempt(image: Path, device: str, cart: str = "", image_sha256: str = "") -> CardResult:
+    """Return the result of an attempt of which nothing is known yet: a failure."""
+    began_utc = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return CardResult(began_utc, cart, str(image), image_sha256, device, "", "", 0, results.FAILED)
+
+
+def of_target(result: CardResult, target: Target) -> CardResult:
+    """Return the result with what the device is."""
+    identity = target.identity
+    return replace(result, serial=target.word, model=identity.model, size_bytes=identity.size_bytes)
+
+
+def check(image: Image, device: str, progress: Progress) -> None:
+    """Compare a finished card with its image; Fault CARD-WRONG names the first byte that differs. Writes nothing."""
+    with Card(device, write=False) as card:
+        if card.size_bytes < image.size_bytes:
+            raise Fault("CARD-WRONG", f"{device} has {card.size_bytes} bytes, the image {image.size_bytes}")
+        mismatch = check_card(card, image, progress)
+    if mismatch:
+        raise Fault("CARD-WRONG", f"{device}: {mismatch}")
+
+
+def _put(job: Job, target: Target, confirm: Confirm, progress: Progress, result: CardResult) -> CardResult:
+    refusals = decide(target, job.facts, job.options)
+    if refusals:
+        return refused(result, refusals)
+    if job.dry_run:
+        return replace(result, verdict=results.DRY_RUN, detail="nothing was written")
+    if not confirm(target):
+        reason = f"the serial {target.word} was not confirmed"
+        return refused(result, [Refusal("not-confirmed", reason, "type the serial that is shown, or give it as --yes")])
+    with Card(job.device) as card:
+        refusals = decide(_as_open(card, job.device), job.facts, replace(job.options, confirmed=target.identity))
+        if refusals:
+            return refused(result, refusals)
+        fresh = journal.begin(target.word, card.size_bytes, job.image.plan_sha256)
+        if job.restart:
+            journal.remove(job.folder, fresh)
+        written = write_image(card, job.image, fresh, job.folder, progress)
+    return replace(
+        result,
+        verdict=results.OK,
+        resumed_bytes=written.resumed_bytes,
+        written_bytes=written.written_bytes,
+        zeroed_bytes=written.zeroed_bytes,
+        write_ms=written.write_ms,
+        read_back_ms=written.read_back_ms,
+    )
+
+
+def _as_open(card: Card, path: str) -> Target:
+    """Return the facts again, with number and size of the device that is open, whatever the path now names."""
+    target = collect(path)
+    identity = replace(target.identity, major_minor=card.major_minor, size_bytes=card.size_bytes)
+    return replace(target, identity=identity)
+
+
+def refused(result: CardResult, refusals: list[Refusal]) -> CardResult:
+    """Return the result that says every reason; its code is the first one's."""
+    detail = "\n".join(f"{refusal.reason} ({refusal.remedy})" for refusal in refusals)
+    return replace(result, verdict=results.REFUSED, code=refusals[0].code, detail=detail)

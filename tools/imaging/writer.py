@@ -1,0 +1,242 @@
+"""Writes an image to a card so that an interrupted card never boots, and only a card that was read back is finished.
+
+The order, each step only after the one before:
+
+1. zero the first MiB: from here on the card does not boot
+2. capacity probe: blocks up to the very end are written and read back; a fake card loses them
+3. write all pieces behind the first MiB; the journal follows, so that an interrupted write can go on
+4. flush, and read everything back past the cache
+5. the rest of the first MiB, flush, and last of all its first block, which holds the partition table
+6. flush, and read the first MiB back
+
+The probe comes after the zeroing, since a probe also writes: a card that was cut off in it must not boot either.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cart.faults import Fault
+from tools.imaging import journal as journals
+from tools.imaging.card import Card, aligned
+from tools.imaging.journal import Journal
+from tools.imaging.progress import Progress, nothing
+from tools.imaging.readback import Mismatch, head_mismatch, read_back
+from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, Image, Piece, fill, opened
+
+BLOCK_BYTES = 4096
+JOURNAL_EVERY_BYTES = 64 << 20
+TAIL_BYTES = 64 << 20
+PROBE_FIRST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a finished write did.
+
+    resumed_bytes  where it went on, 0 when it began at the start
+    """
+
+    written_bytes: int
+    zeroed_bytes: int
+    resumed_bytes: int
+    write_ms: int
+    read_back_ms: int
+
+
+def write_image(card: Card, image: Image, fresh: Journal, folder: Path, progress: Progress) -> Written:
+    """Write and read back; return what was done. Fault CARD-FAKE, CARD-FAILED, CARD-WRONG or IMAGE-CHANGED.
+
+    fresh   the journal of a write that has not begun; a saved one in `folder` that fits is gone on with
+    """
+    began_s = time.monotonic()
+    saved = resumable(card, image, fresh, folder)
+    if saved is None:
+        saved = start(card, image, fresh, folder, progress)
+    written, zeroed = write_body(card, image, saved, folder, progress)
+    written_s = time.monotonic()
+    with progress.step("reading back", image.body_bytes) as advance:
+        mismatch = read_back(card, image, advance)
+    read_s = time.monotonic()
+    if mismatch:
+        journals.remove(folder, saved)
+        raise Fault("CARD-WRONG", f"{card.path}: {mismatch}")
+    finish(card, image)
+    journals.remove(folder, saved)
+    head_s = time.monotonic() - read_s
+    write_ms = round((written_s - began_s + head_s) * 1_000)
+    return Written(written + HEAD_BYTES, zeroed, saved.done_bytes, write_ms, round((read_s - written_s) * 1_000))
+
+
+def check_card(card: Card, image: Image, progress: Progress) -> Mismatch | None:
+    """Return what differs between a finished card and its image, the first MiB included, or None."""
+    mismatch = head_mismatch(card, image)
+    with progress.step("reading back", image.body_bytes) as advance:
+        return mismatch or read_back(card, image, advance)
+
+
+def resumable(card: Card, image: Image, fresh: Journal, folder: Path) -> Journal | None:
+    """Return the saved journal when this is the same card, unfinished, and the end of what was written is right."""
+    saved = journals.find(folder, fresh)
+    if saved is None or saved.done_bytes == 0 or not _is_zero(card, 0, HEAD_BYTES):
+        return None
+    place = mark_offset(card, image)
+    if place is None or _read(card, place, journals.MARK_BYTES) != saved.mark_block():
+        return None
+    tail = tuple(p for p in image.pieces if saved.done_bytes - TAIL_BYTES <= p.offset < saved.done_bytes)
+    return saved if read_back(card, image, nothing, tail) is None else None
+
+
+def start(card: Card, image: Image, fresh: Journal, folder: Path, progress: Progress) -> Journal:
+    """Make the card unbootable, probe it and put the mark on it; return the saved journal."""
+    journals.remove(folder, fresh)
+    card.zero(0, HEAD_BYTES)
+    card.flush()
+    probe(card, bytes.fromhex(fresh.mark))
+    _clear_end(card, image)
+    place = mark_offset(card, image)
+    if place is not None:
+        _write(card, place, fresh.mark_block())
+    card.flush()
+    return journals.save(folder, fresh, 0)
+
+
+def probe(card: Card, seed: bytes) -> None:
+    """Write a block at each power of two and at the end, and read all back; Fault CARD-FAKE names the first lost one.
+
+    Each block tells its own place, so that a card which wraps around and writes to a low address is found.
+    """
+    last = card.size_bytes // BLOCK_BYTES * BLOCK_BYTES - BLOCK_BYTES
+    places = [1 << bit for bit in range(PROBE_FIRST_BYTES.bit_length() - 1, last.bit_length()) if 1 << bit < last]
+    places.append(last)
+    for place in reversed(places):
+        _write(card, place, _probe_block(seed, place))
+    card.flush()
+    for place in places:
+        if _read(card, place, BLOCK_BYTES) != _probe_block(seed, place):
+            detail = f"{card.path} says it has {card.size_bytes} bytes, but what is written at byte {place} is lost"
+            raise Fault("CARD-FAKE", detail)
+    for place in places:
+        card.zero(place, BLOCK_BYTES)
+
+
+def write_body(card: Card, image: Image, saved: Journal, folder: Path, progress: Progress) -> tuple[int, int]:
+    """Write every piece from where the journal ends; return the bytes written and the bytes zeroed, flushed.
+
+    The next piece is read and unpacked while one is written, and the journal is saved beside both.
+    """
+    pieces = [piece for piece in image.pieces if piece.offset >= saved.done_bytes]
+    written = zeroed = unsaved = 0
+    saving: Future[None] | None = None
+    with (
+        opened(image.path) as file,
+        ThreadPoolExecutor(1) as saver,
+        progress.step("writing", sum(piece.length for piece in pieces)) as advance,
+    ):
+        for piece, view in _with_bytes(card, image, file, pieces):
+            if piece.zero:
+                card.zero(piece.offset, card.padded(piece.length))
+                zeroed += piece.length
+            else:
+                card.write(view, piece.offset)
+                written += piece.length
+            advance(piece.length)
+            unsaved += piece.length
+            if unsaved >= JOURNAL_EVERY_BYTES and (saving is None or saving.done()):
+                _finished(saving)
+                saving = saver.submit(_save, card, folder, saved, piece.offset + piece.length)
+                unsaved = 0
+        _finished(saving)
+        card.flush()
+    return written, zeroed
+
+
+def _with_bytes(card: Card, image: Image, file: IO[bytes], pieces: list[Piece]) -> Iterator[tuple[Piece, memoryview]]:
+    """Yield each piece with its bytes, padded to whole sectors and nothing for zeros; one piece is read ahead."""
+    filled = [piece for piece in pieces if not piece.zero]
+    buffers = (aligned(PIECE_BYTES), aligned(PIECE_BYTES))
+    with ThreadPoolExecutor(1) as reader:
+        coming = [reader.submit(_take, file, piece, buffers[0], image) for piece in filled[:1]]
+        number = 0
+        for piece in pieces:
+            if piece.zero:
+                yield piece, buffers[0][:0]
+                continue
+            coming.pop().result()
+            view = buffers[number % 2][: card.padded(piece.length)]
+            number += 1
+            coming = [reader.submit(_take, file, p, buffers[number % 2], image) for p in filled[number : number + 1]]
+            yield piece, view
+
+
+def _finished(saving: Future[None] | None) -> None:
+    """Raise what went wrong when the journal was saved."""
+    if saving is not None:
+        saving.result()
+
+
+def finish(card: Card, image: Image) -> None:
+    """Take the mark off and write the first MiB, its first block last of all; Fault CARD-WRONG when it reads wrong."""
+    _clear_end(card, image)
+    card.flush()
+    head = aligned(HEAD_BYTES)
+    head[: len(image.head)] = image.head
+    card.write(head[BLOCK_BYTES:], BLOCK_BYTES)
+    card.flush()
+    card.write(head[:BLOCK_BYTES], 0)
+    card.flush()
+    mismatch = head_mismatch(card, image)
+    if mismatch:
+        card.zero(0, HEAD_BYTES)
+        raise Fault("CARD-WRONG", f"{card.path}: {mismatch}")
+
+
+def mark_offset(card: Card, image: Image) -> int | None:
+    """Return where the mark of an unfinished card lies; None when the image fills the card, which cannot go on then."""
+    place = card.size_bytes // BLOCK_BYTES * BLOCK_BYTES - journals.MARK_BYTES
+    return place if place >= card.padded(image.size_bytes) else None
+
+
+def _clear_end(card: Card, image: Image) -> None:
+    """Zero the card's last MiB behind the image: mark, and what an old GPT left there, which would shadow our table."""
+    begin = max(card.padded(image.size_bytes), card.size_bytes - HEAD_BYTES)
+    if begin < card.size_bytes:
+        card.zero(begin, card.size_bytes - begin)
+
+
+def _save(card: Card, folder: Path, saved: Journal, done_bytes: int) -> None:
+    card.flush()
+    journals.save(folder, saved, done_bytes)
+
+
+def _take(file: IO[bytes], piece: Piece, buffer: memoryview, image: Image) -> None:
+    """Read one piece into the buffer, zeros behind its end."""
+    file.seek(piece.offset)
+    if fill(file, buffer[: piece.length]) != piece.length:
+        raise Fault("IMAGE-CHANGED", f"{image.path} ends inside the piece at byte {piece.offset}")
+    rest = -piece.length % BLOCK_BYTES
+    buffer[piece.length : piece.length + rest] = bytes(rest)
+
+
+def _probe_block(seed: bytes, place: int) -> bytes:
+    return hashlib.shake_128(seed + place.to_bytes(8, "big")).digest(BLOCK_BYTES)
+
+
+def _write(card: Card, place: int, block: bytes) -> None:
+    view = aligned(len(block))
+    view[:] = block
+    card.write(view, place)
+
+
+def _read(card: Card, place: int, length: int) -> bytes:
+    view = aligned(length)
+    card.read(view, place)
+    return bytes(view)
+
+
+def _is_zero(card: Card, place: int, length: int) -> bool:
+    return not any(_read(card, place, length))
