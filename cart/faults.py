@@ -220,15 +220,163 @@ FAULTS: dict[str, FaultText] = {
         "mend the table: tools/image.py fleet --help says its columns",
         EXIT_CONFIGURATION,
     ),
+    "IMAGE-ACCOUNT": FaultText(
+        "the users of the cart cannot be put into the image",
+        (
+            "the image has another user of that name or number",
+            "places.toml and sysusers.d do not agree",
+        ),
+        "choose free numbers under [owners] in firmware_config/places.toml",
+        EXIT_CONFIGURATION,
+    ),
+    "IMAGE-BUILT": FaultText(
+        "the image has a cart on it already",
+        ("the result of a build was named as its base",),
+        "build on the stock image; ./tools/image.py inspect IMAGE tells them apart",
+        EXIT_USAGE,
+    ),
+    "IMAGE-CART-FILE": FaultText(
+        "the file that describes a cart has a fault",
+        (
+            "a misspelt key",
+            "a value outside its form",
+            "a file that it names is not there",
+        ),
+        "mend it; ./tools/image.py stamp --help shows one",
+        EXIT_CONFIGURATION,
+    ),
     "IMAGE-CHANGED": FaultText(
         "the image changed while it was written to a card",
         ("another program writes to the file",),
         "run the same command again when the image is finished",
     ),
+    "IMAGE-DAMAGED": FaultText(
+        "the image is not as it was made",
+        (
+            "the disk or its cable is failing",
+            "somebody changed it",
+            "an interrupted copy",
+        ),
+        "make it again, and check the disk when it happens twice",
+    ),
+    "IMAGE-DIRTY": FaultText(
+        "the root file system of the image was not left in order",
+        (
+            "the image was read from a card that was in use",
+            "a download was damaged",
+        ),
+        "take the stock image, or mend a copy of this one with e2fsck",
+    ),
+    "IMAGE-DISK-FULL": FaultText(
+        "there is no room here for the image",
+        ("old images fill the disk",),
+        "free space, or name another folder with --out",
+    ),
+    "IMAGE-FEATURE": FaultText(
+        "the root file system of the image has features that the programs here do not know",
+        ("the image is newer than this machine",),
+        "upgrade e2fsprogs, or build on a newer system",
+    ),
+    "IMAGE-HASH": FaultText(
+        "a file is not the one that was expected",
+        (
+            "an interrupted or damaged download",
+            "the hash belongs to another version",
+        ),
+        "download it again and compare the hash with the publisher's",
+    ),
+    "IMAGE-LAYOUT": FaultText(
+        "this is not the image of a Raspberry Pi card",
+        (
+            "the file is something else",
+            "it is packed in a form other than xz",
+        ),
+        "name an .img or .img.xz with a FAT and an ext4 partition",
+    ),
+    "IMAGE-MACHINE": FaultText(
+        "the image is for another processor",
+        ("the 32-bit image was downloaded",),
+        "take the 64-bit (arm64) image",
+    ),
+    "IMAGE-MANIFEST": FaultText(
+        "the manifest of the image cannot be used",
+        (
+            "the image was copied without the files beside it",
+            "build did not end",
+        ),
+        "build the image again, and keep the files beside it",
+        EXIT_CONFIGURATION,
+    ),
+    "IMAGE-MAP": FaultText(
+        "the block map of the image cannot be used",
+        (
+            "the image was copied without the files beside it",
+            "the map was changed or torn",
+        ),
+        "make the image again, and keep the files beside it",
+        EXIT_CONFIGURATION,
+    ),
+    "IMAGE-NAME": FaultText(
+        "a name cannot be used",
+        (
+            "it holds a line end or another mark that would be misread",
+            "the result would take the place of its source",
+        ),
+        "choose another name",
+        EXIT_USAGE,
+    ),
+    "IMAGE-NO-SPACE": FaultText(
+        "there is no room in the image",
+        ("a cart was stamped with more than is left",),
+        "build again with a larger --spare-mb",
+    ),
+    "IMAGE-RELEASE": FaultText(
+        "nobody has tried this system with the cart",
+        (
+            "a newer or older release was downloaded",
+            "another distribution",
+        ),
+        "take Raspberry Pi OS Lite, 64-bit, of a release that is named",
+    ),
+    "IMAGE-TOOL-FAILED": FaultText(
+        "a program that works on images met an error",
+        (
+            "the image is damaged",
+            "the disk is full or failing",
+        ),
+        "./tools/image.py inspect IMAGE",
+    ),
+    "IMAGE-TOOL-MISSING": FaultText(
+        "a program that works on images is not installed",
+        ("the system packages were not installed",),
+        "sudo apt install fdisk mtools e2fsprogs",
+        EXIT_CONFIGURATION,
+    ),
+    "IMAGE-TRUNCATED": FaultText(
+        "the image is cut off",
+        ("an interrupted download or copy",),
+        "download it again",
+    ),
     "IMAGE-UNREADABLE": FaultText(
         "the image cannot be read",
         ("wrong path", "it is packed with something other than xz"),
         "name an .img or .img.xz file",
+    ),
+    "IMAGE-WHEEL-TAG": FaultText(
+        "a wheel does not fit the image's Python or processor",
+        ("the wheelhouse was made for another release",),
+        "./tools/image.py wheelhouse --release RELEASE --out DIR",
+        EXIT_CONFIGURATION,
+    ),
+    "IMAGE-WHEELS": FaultText(
+        "the wheelhouse is not complete or cannot be read",
+        (
+            "an interrupted download",
+            "a package is missing in firmware_config/wheels",
+            "no registry can be reached",
+        ),
+        "./tools/image.py wheelhouse --release RELEASE --out DIR",
+        EXIT_CONFIGURATION,
     ),
     "KEY-BAD": FaultText(
         "a key file holds no usable Ed25519 key",
