@@ -53,6 +53,7 @@ EXTRAS = {
         "mypy>=1.13",
         "playwright>=1.48",  # drives the system's Chromium; no browser is downloaded
         "rich>=13",  # progress bars; plain lines without it
+        "PyYAML>=6",  # reads the first boot's settings as cloud-init will
         "flatbuffers>=24",  # tools/train_classifier.py writes the model file with it
     ],
 }

@@ -12,8 +12,7 @@ from packaging.requirements import Requirement
 from cart import __version__
 
 
-@pytest.fixture(scope="module")
-def metadata():
+def setup_arguments():
     """Return what setup.py passes to setuptools, which a virtual environment need not hold."""
     passed = {}
     stand_in = types.ModuleType("setuptools")
@@ -29,6 +28,11 @@ def metadata():
         else:
             sys.modules["setuptools"] = before
     return passed
+
+
+@pytest.fixture(scope="module")
+def metadata():
+    return setup_arguments()
 
 
 @pytest.mark.parametrize(
