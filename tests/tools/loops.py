@@ -144,12 +144,13 @@ def main(words: list[str]) -> int:
     import argparse
 
     from cart.faults import Fault
-    from tools.imaging import cli_write
+    from tools.imaging import cli_write, writer
 
     guard_disks()
     if words[0] == "--steps":
         words = words[1:]
         cli_write.Progress = lambda quiet: Steps()
+        writer.JOURNAL_EVERY_BYTES = 4 * MIB
     parser = argparse.ArgumentParser()
     verbs = parser.add_subparsers(required=True)
     cli_write.add_write(verbs)

@@ -75,17 +75,10 @@ def add_fleet(subparsers: argparse._SubParsersAction) -> None:
 def run_write(args: argparse.Namespace) -> int:
     """Write or check one card; return the exit code."""
     progress = Progress(quiet=args.output == "json")
-    if args.check:
-        image, _ = image_facts.gather(
-            args.image, progress, sha256=args.sha256 or "", told=args.manifest, mapped=args.map
-        )
-        one_card.check(image, args.device, progress)
-        print(json.dumps({"verdict": results.OK}) if args.output == "json" else f"ok: {args.device} holds {args.image}")
-        return EXIT_OK
     options = options_of(args)
     # What is wrong with the device is told at once, before minutes are spent on reading the image.
     target = collect(args.device)
-    refusals = decide(target, None, options)
+    refusals = [] if args.check else decide(target, None, options)
     if refusals:
         attempt = one_card.of_target(one_card.attempt(args.image, args.device), target)
         result = one_card.refused(attempt, refusals)
@@ -94,8 +87,11 @@ def run_write(args: argparse.Namespace) -> int:
         image, facts = image_facts.gather(
             args.image, progress, sha256=args.sha256 or "", told=args.manifest, mapped=args.map
         )
-        job = one_card.Job(image, facts, args.device, options, args.results, dry_run=args.dry_run, restart=args.restart)
-        result = one_card.put(job, confirmation(args.yes, str(args.image)), progress)
+        job = one_card.Job(image, facts, args.device, options, args.results, "", args.dry_run, args.restart)
+        if args.check:
+            result = one_card.check(job, progress)
+        else:
+            result = one_card.put(job, confirmation(args.yes, str(args.image)), progress)
     print(json.dumps(asdict(result)) if args.output == "json" else told(result))
     return exit_code(result)
 
@@ -166,6 +162,8 @@ def told(result: CardResult) -> str:
             f"{name}ok: {result.image} is on {device}: written in {result.write_ms / 1_000:.1f} s{went_on},"
             f" read back in {result.read_back_ms / 1_000:.1f} s"
         )
+    if result.verdict == results.CHECKED:
+        return f"{name}ok: {device} holds {result.image}"
     meaning = f"{FAULTS[result.code].meaning}\n" if result.code in FAULTS else ""
     why = "\n".join(f"  {line}" for line in (meaning + result.detail).splitlines())
     return f"{name}{result.verdict}: {result.image} to {device}{f': {result.code}' if result.code else ''}\n{why}"

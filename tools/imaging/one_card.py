@@ -39,15 +39,25 @@ class Job:
 
 
 def put(job: Job, confirm: Confirm, progress: Progress) -> CardResult:
-    """Return the stored result of one card, whatever happens; nothing is raised but KeyboardInterrupt and CARD-RESULTS.
+    """Write a card; return the stored result, whatever happens: only KeyboardInterrupt and CARD-RESULTS are raised.
 
     No byte is written before all rules passed twice: on the facts that the person was shown, and again on those of
     the device that is open.
     """
+    return _stored(job, lambda result, target: _put(job, target, confirm, progress, result))
+
+
+def check(job: Job, progress: Progress) -> CardResult:
+    """Compare a finished card with its image, writing nothing to it; return the stored result, as `put` does."""
+    return _stored(job, lambda result, target: _check(job, progress, result))
+
+
+def _stored(job: Job, work: Callable[[CardResult, Target], CardResult]) -> CardResult:
     result = attempt(job.image.path, job.device, job.cart, job.image.sha256)
     try:
         target = collect(job.device)
-        result = _put(job, target, confirm, progress, of_target(result, target))
+        result = of_target(result, target)
+        result = work(result, target)
     except Fault as fault:
         result = replace(result, code=fault.code, detail=fault.detail or fault.text.meaning)
     except KeyboardInterrupt:
@@ -69,14 +79,14 @@ def of_target(result: CardResult, target: Target) -> CardResult:
     return replace(result, serial=target.word, model=identity.model, size_bytes=identity.size_bytes)
 
 
-def check(image: Image, device: str, progress: Progress) -> None:
-    """Compare a finished card with its image; Fault CARD-WRONG names the first byte that differs. Writes nothing."""
-    with Card(device, write=False) as card:
-        if card.size_bytes < image.size_bytes:
-            raise Fault("CARD-WRONG", f"{device} has {card.size_bytes} bytes, the image {image.size_bytes}")
-        mismatch = check_card(card, image, progress)
+def _check(job: Job, progress: Progress, result: CardResult) -> CardResult:
+    with Card(job.device, write=False) as card:
+        if card.size_bytes < job.image.size_bytes:
+            raise Fault("CARD-WRONG", f"{job.device} has {card.size_bytes} bytes, the image {job.image.size_bytes}")
+        mismatch = check_card(card, job.image, progress)
     if mismatch:
-        raise Fault("CARD-WRONG", f"{device}: {mismatch}")
+        raise Fault("CARD-WRONG", f"{job.device}: {mismatch}")
+    return replace(result, verdict=results.CHECKED)
 
 
 def _put(job: Job, target: Target, confirm: Confirm, progress: Progress, result: CardResult) -> CardResult:

@@ -152,6 +152,8 @@ def _fixed(target: Target, _: ImageFacts | None, options: Options) -> Refusal | 
         return Refusal("fixed-disk", f"{target.path} is a loop device", "for a trial, add --allow-loop")
     if target.type not in ("disk", "part"):
         return Refusal("fixed-disk", f"{target.path} is a {target.type} device, not a card", "name the card's device")
+    if target.embedded and not options.allow_fixed:
+        return Refusal("fixed-disk", "it is an eMMC chip, not a card", "add --allow-fixed only if you are certain")
     card = target.removable or target.hotplug or target.transport in ("usb", "mmc")
     if card or options.allow_fixed:
         return None

@@ -12,7 +12,8 @@ from cart.faults import Fault
 
 DATABASE = "cards.sqlite3"
 TABLE = "cards.csv"
-OK, REFUSED, FAILED, INTERRUPTED, DRY_RUN = "ok", "refused", "failed", "interrupted", "dry-run"
+OK, CHECKED, REFUSED, FAILED = "ok", "checked", "refused", "failed"
+INTERRUPTED, DRY_RUN = "interrupted", "dry-run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class CardResult:
 
     began_utc         ISO 8601, seconds
     cart              the cart it is for, "" for a plain write
-    verdict           "ok" | "refused" | "failed" | "interrupted" | "dry-run"
+    verdict           "ok" | "checked" | "refused" | "failed" | "interrupted" | "dry-run"
     code              of the first refusal or of the fault, "" when ok
     detail            the reason, and what to do
     resumed_bytes     where an interrupted write went on
@@ -47,7 +48,7 @@ class CardResult:
     @property
     def good(self) -> bool:
         """True when the card may be used, or when a dry run found nothing against it."""
-        return self.verdict in (OK, DRY_RUN)
+        return self.verdict in (OK, CHECKED, DRY_RUN)
 
     @property
     def file_name(self) -> str:

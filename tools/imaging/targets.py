@@ -20,7 +20,7 @@ LSBLK_COLUMNS = (
     "LOG-SEC,MOUNTPOINTS"
 )
 # Files below /sys/class/block/NAME/. diskseq changes when another medium is put into the same reader.
-SYS_FILES = ("diskseq", "ro", "removable", "device/serial", "device/name", "device/cid", "loop/backing_file")
+SYS_FILES = ("diskseq", "ro", "removable", "device/type", "device/serial", "device/name", "device/cid")
 TIMEOUT_S = 20
 
 
@@ -63,6 +63,7 @@ class Target:
     path       as the person named it
     kind       "block" | "file" | "directory" | "character" | "missing" | "other"; the rest is of a block device
     type       "disk" | "part" | "loop" | "rom" | ...
+    embedded   an eMMC chip: on the bus of cards, and soldered in
     transport  "usb" | "mmc" | "nvme" | "sata" | ... or ""
     holders    what is built upon the device or its partitions: volumes, arrays, encryption
     members    kinds of disk sets that it or a partition carries a label of, such as "linux_raid_member"
@@ -77,6 +78,7 @@ class Target:
     read_only: bool = False
     removable: bool = False
     hotplug: bool = False
+    embedded: bool = False
     transport: str = ""
     partitions: tuple[Partition, ...] = ()
     mounts: tuple[Mount, ...] = ()
@@ -133,6 +135,7 @@ def read_record(answer: dict[str, Any]) -> Target:
         read_only=_flag(disk.get("ro")) or of_sys.get("ro") == "1",
         removable=_flag(disk.get("rm")) or of_sys.get("removable") == "1",
         hotplug=_flag(disk.get("hotplug")),
+        embedded=of_sys.get("device/type") == "MMC",
         transport=_transport(disk),
         partitions=tuple(_partition(node) for node in nodes if node["type"] == "part" or _text(node, "fstype")),
         mounts=_mounts(nodes, answer["findmnt"]),
@@ -176,7 +179,7 @@ def _mounts(nodes: list[dict], mounted: list[dict]) -> tuple[Mount, ...]:
 
 def _swaps(nodes: list[dict], swaps: str) -> tuple[str, ...]:
     active = {line.split()[0] for line in swaps.splitlines()[1:] if line.strip()}
-    used = {node["path"] for node in nodes if node["path"] in active or "[SWAP]" in (node.get("mountpoints") or ())}
+    used = {node["path"] for node in nodes if active & {node["path"], f"/dev/{node['kname']}"} or "[SWAP]" in (node.get("mountpoints") or ())}
     return tuple(sorted(used))
 
 

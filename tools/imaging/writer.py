@@ -6,7 +6,7 @@ The order, each step only after the one before:
 2. capacity probe: blocks up to the very end are written and read back; a fake card loses them
 3. write all pieces behind the first MiB; the journal follows, so that an interrupted write can go on
 4. flush, and read everything back past the cache
-5. the rest of the first MiB, flush, and last of all its first block, which holds the partition table
+5. the first MiB but for its first sector, flush, and last of all that sector, which holds the partition table
 6. flush, and read the first MiB back
 
 The probe comes after the zeroing, since a probe also writes: a card that was cut off in it must not boot either.
@@ -58,6 +58,7 @@ def write_image(card: Card, image: Image, fresh: Journal, folder: Path, progress
     if saved is None:
         saved = start(card, image, fresh, folder, progress)
     written, zeroed = write_body(card, image, saved, folder, progress)
+    check_mark(card, image, saved)
     written_s = time.monotonic()
     with progress.step("reading back", image.body_bytes) as advance:
         mismatch = read_back(card, image, advance)
@@ -106,9 +107,10 @@ def start(card: Card, image: Image, fresh: Journal, folder: Path, progress: Prog
 
 
 def probe(card: Card, seed: bytes) -> None:
-    """Write a block at each power of two and at the end, and read all back; Fault CARD-FAKE names the first lost one.
+    """Write a block at each power of two and at the end, and read all back; Fault CARD-FAKE when the card loses one.
 
-    Each block tells its own place, so that a card which wraps around and writes to a low address is found.
+    The first MiB is zero before, and has to be afterwards: memory that drops high address bits puts every power of two
+    there. A card that wraps at another size is found when the image overwrites the mark at its end: see check_mark.
     """
     last = card.size_bytes // BLOCK_BYTES * BLOCK_BYTES - BLOCK_BYTES
     places = [1 << bit for bit in range(PROBE_FIRST_BYTES.bit_length() - 1, last.bit_length()) if 1 << bit < last]
@@ -116,12 +118,13 @@ def probe(card: Card, seed: bytes) -> None:
     for place in reversed(places):
         _write(card, place, _probe_block(seed, place))
     card.flush()
-    for place in places:
-        if _read(card, place, BLOCK_BYTES) != _probe_block(seed, place):
-            detail = f"{card.path} says it has {card.size_bytes} bytes, but what is written at byte {place} is lost"
-            raise Fault("CARD-FAKE", detail)
-    for place in places:
+    lost = [place for place in places if _read(card, place, BLOCK_BYTES) != _probe_block(seed, place)]
+    wraps = not _is_zero(card, 0, HEAD_BYTES)
+    for place in (0, *places):
         card.zero(place, BLOCK_BYTES)
+    if lost or wraps:
+        what = f"what is written at byte {lost[0]} is lost" if lost else "what is written at its end lies at its start"
+        raise Fault("CARD-FAKE", f"{card.path} says it has {card.size_bytes} bytes, but {what}")
 
 
 def write_body(card: Card, image: Image, saved: Journal, folder: Path, progress: Progress) -> tuple[int, int]:
@@ -151,7 +154,7 @@ def write_body(card: Card, image: Image, saved: Journal, folder: Path, progress:
                 saving = saver.submit(_save, card, folder, saved, piece.offset + piece.length)
                 unsaved = 0
         _finished(saving)
-        card.flush()
+    _save(card, folder, saved, image.pieces[-1].offset + image.pieces[-1].length if image.pieces else 0)
     return written, zeroed
 
 
@@ -179,15 +182,26 @@ def _finished(saving: Future[None] | None) -> None:
         saving.result()
 
 
+def check_mark(card: Card, image: Image, saved: Journal) -> None:
+    """Look whether the mark at the end survived the image; Fault CARD-FAKE when the two share memory."""
+    place = mark_offset(card, image)
+    if place is not None and _read(card, place, journals.MARK_BYTES) != saved.mark_block():
+        detail = (
+            f"{card.path} says it has {card.size_bytes} bytes, but the image of {image.size_bytes} overwrote its end"
+        )
+        raise Fault("CARD-FAKE", detail)
+
+
 def finish(card: Card, image: Image) -> None:
-    """Take the mark off and write the first MiB, its first block last of all; Fault CARD-WRONG when it reads wrong."""
+    """Take the mark off and write the first MiB, its first sector last of all; Fault CARD-WRONG when it reads wrong."""
     _clear_end(card, image)
     card.flush()
     head = aligned(HEAD_BYTES)
     head[: len(image.head)] = image.head
-    card.write(head[BLOCK_BYTES:], BLOCK_BYTES)
+    card.write(head[card.sector_bytes :], card.sector_bytes)
     card.flush()
-    card.write(head[:BLOCK_BYTES], 0)
+    # One sector is written whole or not at all.
+    card.write(head[: card.sector_bytes], 0)
     card.flush()
     mismatch = head_mismatch(card, image)
     if mismatch:
