@@ -298,7 +298,9 @@ def _same_bill_in_the_end(hypothesis: Hypothesis) -> tuple[object, ...]:
         return ("scan", len(hypothesis.scans))
     if hypothesis.kind == "returned":
         return ("returned", hypothesis.words)
-    return (hypothesis.kind, hypothesis.products, hypothesis.scans, hypothesis.lines)
+    if hypothesis.kind == "put_back":
+        return ("put_back", hypothesis.products)
+    return (hypothesis.kind, hypothesis.products, hypothesis.scans)
 
 
 def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line]) -> tuple[object, ...]:

@@ -107,6 +107,12 @@ def test_a_line_that_was_taken_out_comes_back_without_a_scan():
     assert verdict.best.kind == "put_back"
 
 
+def test_which_of_two_equal_lines_came_back_is_no_question():
+    verdict = rise(1_041_000, gone=(line(1, MILK, 1_041_000), line(2, MILK, 1_042_000)))
+    assert verdict.accept
+    assert verdict.best.products == ("milk",)
+
+
 def test_dearer_questions_make_the_cart_bolder_and_dearer_mistakes_shyer():
     off = 1_040_000 + 34_000
     shy = rise(off, scan(MILK), costs=Costs(wrong_charge_minor=100_000))
