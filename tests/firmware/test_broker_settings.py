@@ -3,6 +3,7 @@
 import ipaddress
 import queue
 import re
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 
@@ -227,7 +228,13 @@ def test_with_certificates_the_name_in_it_decides_and_the_client_id_does_not(tls
     assert cart.publish(other_store) == NOT_AUTHORIZED
 
 
-@pytest.mark.parametrize("name", [None, "cart-stolen"])
-def test_without_a_certificate_or_with_a_revoked_one_nobody_gets_in(tls_broker, name):
-    with pytest.raises((OSError, queue.Empty, AssertionError)):
-        Talker(tls_broker.port, "cart-1", tls=tls_broker.authority.context(name))
+@pytest.mark.parametrize(("name", "why"), [(None, "required"), ("cart-stolen", "revoked")])
+def test_without_a_certificate_or_with_a_revoked_one_nobody_gets_in(tls_broker, name, why):
+    context = tls_broker.authority.context(name)
+    with (
+        socket.create_connection(("127.0.0.1", tls_broker.port), WAIT_S) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+        # In TLS 1.3 the client's side is done before the broker has looked at its certificate.
+        pytest.raises(ssl.SSLError, match=f"(?i)certificate[ _]{why}"),
+    ):
+        secured.recv(1)
