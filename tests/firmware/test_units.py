@@ -130,7 +130,7 @@ def test_what_the_daemon_reads_in_proc_is_there(unit):
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_a_unit_has_a_user_of_its_own_without_privileges(unit):
+def test_a_unit_runs_as_a_user_without_privileges(unit):
     users = (REPOSITORY / "firmware_config" / "sysusers.d" / "cart.conf").read_text(encoding="utf-8")
     assert re.search(rf"^u\s+{one(unit, 'User')}\s", users, re.MULTILINE)
     assert one(unit, "User") == one(unit, "Group")
