@@ -1,5 +1,6 @@
 """`build`: a copy of the stock image with everything on it that all carts share. Once for each OS release."""
 
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from cart.faults import Fault
 from tools.imaging import bmap, copying, device, facts, manifest, partitions, verify, wheelhouse
 from tools.imaging.copying import Copied
 from tools.imaging.entries import Entry, with_parents
-from tools.imaging.ext4 import room_bytes
+from tools.imaging.ext4 import Ext4, room_bytes
 from tools.imaging.facts import Image
 from tools.imaging.manifest import Manifest
 from tools.imaging.programs import DEFAULT_EPOCH
@@ -128,9 +129,20 @@ def make_room(image: Image, entries: list[Entry], spare_bytes: int) -> Image:
     size_bytes = root.size_bytes + -(-(lacking + lacking // 16) // GROW_STEP_BYTES) * GROW_STEP_BYTES
     if shutil.disk_usage(image.path.parent).free < lacking:
         raise Fault("IMAGE-DISK-FULL", f"{image.path.parent} has no room for {lacking} more bytes")
-    partitions.grow_last(image.path, root, size_bytes)
-    image.root.grow(size_bytes)
+    _grow(image, size_bytes)
     return facts.opened(image.path, image.root.epoch)
+
+
+def _grow(image: Image, size_bytes: int) -> None:
+    """Grow the last partition and its file system, which resize2fs only does in a file of its own."""
+    root = image.table.root
+    with copying.unfinished(image.path.with_name(image.path.name + ".root")) as alone:
+        alone.touch()
+        copying.copy_range(image.path, root.start_bytes, root.size_bytes, alone, 0)
+        os.truncate(image.path, root.start_bytes)
+        Ext4(alone, 0, image.root.epoch).grow(size_bytes)
+        partitions.grow_last(image.path, root, size_bytes)
+        copying.copy_range(alone, 0, size_bytes, image.path, root.start_bytes)
 
 
 def _check_paths(order: Order) -> None:

@@ -28,6 +28,7 @@ timezone = "Europe/Berlin"
 host = "broker.store-1"
 """
 
+import copy
 import hashlib
 import re
 import tomllib
@@ -116,7 +117,7 @@ class CartFile(_Table, kw_only=True):
 
 # Columns of a fleet's table that stand for a key in a table; the others of `COLUMNS` are keys of the file itself.
 COLUMNS = {
-    "id": ("cart", "id"),
+    "cart": ("cart", "id"),
     "chain": ("cart", "chain"),
     "store": ("cart", "store"),
     "token": ("enrolment", "token"),
@@ -132,21 +133,25 @@ COLUMNS = {
 
 def load(path: Path) -> CartFile:
     """Return what a cart file says; paths in it are taken from its own folder. IMAGE-CART-FILE for any fault in it."""
+    return from_tables(load_tables(path), path.parent, path.name)
+
+
+def load_tables(path: Path) -> dict[str, Any]:
+    """Return the tables of a cart file as they are, or of one that says what many carts have in common."""
     try:
-        return from_tables(tomllib.loads(path.read_text(encoding="utf-8")), path.parent, path.name)
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Fault("IMAGE-CART-FILE", f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Fault("IMAGE-CART-FILE", f"{path.name}: {error}") from None
 
 
-def from_row(row: Mapping[str, str], folder: Path, common: CartFile | None = None) -> CartFile:
-    """Return the cart of one row of a fleet's table (see COLUMNS), over what all carts have in common.
+def from_row(row: Mapping[str, str], folder: Path, common: Mapping[str, Any] | None = None) -> CartFile:
+    """Return the cart of one row of a fleet's table (see COLUMNS), over the tables that all carts have in common.
 
     An empty cell takes what is common. IMAGE-CART-FILE for any fault, or a column that means nothing.
     """
-    tables: dict[str, Any] = msgspec.to_builtins(common) if common else {}
-    tables = {key: value for key, value in tables.items() if value is not None}
+    tables: dict[str, Any] = copy.deepcopy(dict(common or {}))
     for column, text in row.items():
         if not text:
             continue
@@ -154,7 +159,7 @@ def from_row(row: Mapping[str, str], folder: Path, common: CartFile | None = Non
             raise Fault("IMAGE-CART-FILE", f"column {column!r} means nothing; known are {', '.join(COLUMNS)}")
         table, key = COLUMNS[column]
         (tables.setdefault(table, {}) if table else tables)[key] = text
-    return from_tables(tables, folder, f"cart {row.get('id', '?')}")
+    return from_tables(tables, folder, f"cart {row.get('cart', '?')}")
 
 
 def from_tables(tables: dict[str, Any], folder: Path, name: str) -> CartFile:

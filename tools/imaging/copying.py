@@ -13,9 +13,10 @@ from pathlib import Path
 from cart.faults import Fault
 from tools.imaging import source
 from tools.imaging.entries import file_sha256
-from tools.imaging.progress import Progress
+from tools.imaging.progress import Advance, Progress, nothing
 
 PIECE_BYTES = 4 << 20
+COPY_BYTES = 64 << 20
 PAGE = bytes(PIECE_BYTES)
 XZ_RATIO_GUESS = 4
 PART = ".part"
@@ -48,19 +49,27 @@ def copy(base: Path, part: Path, progress: Progress) -> None:
     """Copy a raw image to `part` as quickly as the file system can: shared blocks, in the kernel, holes kept."""
     size_bytes = _size(base)
     _check_room(part, size_bytes)
-    with base.open("rb") as old, part.open("wb") as new, progress.step("copy", size_bytes) as advance:
-        new.truncate(size_bytes)
-        shown = 0
-        for start, end in _data(old.fileno(), size_bytes):
-            advance(start - shown)
+    with progress.step("copy", size_bytes) as advance:
+        part.touch()
+        copy_range(base, 0, size_bytes, part, 0, advance)
+
+
+def copy_range(old: Path, start: int, length: int, new: Path, at: int, advance: Advance = nothing) -> None:
+    """Copy bytes of one file into another that reads as zeros there; what is a hole stays one."""
+    with old.open("rb") as source_file, new.open("r+b") as target_file:
+        target_file.truncate(max(at + length, os.fstat(target_file.fileno()).st_size))
+        shown = start
+        for first, end in _data(source_file.fileno(), start, start + length):
+            advance(first - shown)
             shown = end
-            while start < end:
-                done = _copy_piece(old.fileno(), new.fileno(), start, min(end - start, 16 * PIECE_BYTES))
+            while first < end:
+                piece = min(end - first, COPY_BYTES)
+                done = _copy_piece(source_file.fileno(), first, target_file.fileno(), first - start + at, piece)
                 if done == 0:
-                    raise Fault("IMAGE-TRUNCATED", f"{base.name} became shorter while it was copied")
-                start += done
+                    raise Fault("IMAGE-TRUNCATED", f"{old.name} became shorter while it was copied")
+                first += done
                 advance(done)
-        advance(size_bytes - shown)
+        advance(start + length - shown)
 
 
 def copy_hashed(base: Path, part: Path, progress: Progress) -> Copied:
@@ -128,10 +137,10 @@ def _check_room(part: Path, size_bytes: int) -> None:
         )
 
 
-def _data(fd: int, size_bytes: int) -> Iterator[tuple[int, int]]:
+def _data(fd: int, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of what is no hole; a hole is copied as a hole, which reads as the same zeros."""
-    at = 0
-    while at < size_bytes:
+    at = start
+    while at < stop:
         try:
             at = os.lseek(fd, at, os.SEEK_DATA)
         except OSError as error:
@@ -139,14 +148,15 @@ def _data(fd: int, size_bytes: int) -> Iterator[tuple[int, int]]:
                 return
             raise
         end = os.lseek(fd, at, os.SEEK_HOLE)
-        yield at, end
+        if at < stop:
+            yield at, min(end, stop)
         at = end
 
 
-def _copy_piece(old: int, new: int, start: int, length: int) -> int:
+def _copy_piece(old: int, start: int, new: int, at: int, length: int) -> int:
     try:
-        return os.copy_file_range(old, new, length, start, start)
+        return os.copy_file_range(old, new, length, start, at)
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
-        return os.pwrite(new, os.pread(old, min(length, PIECE_BYTES), start), start)
+        return os.pwrite(new, os.pread(old, min(length, PIECE_BYTES), start), at)

@@ -90,7 +90,7 @@ class Ext4:
 
     def header(self) -> Header:
         """Return the superblock; IMAGE-LAYOUT where there is no ext4, IMAGE-FEATURE where it cannot be understood."""
-        done = programs.run("dumpe2fs", "-h", self.spec, allowed=(0, 1))
+        done = programs.run("dumpe2fs", "-h", self.spec, allowed=programs.ANY_CODE)
         told = done.stderr.decode(errors="replace")
         if "unsupported feature" in told or "unsupported read-only feature" in told:
             raise Fault("IMAGE-FEATURE", f"{self.image.name}: {_without_banner(told)}")
@@ -194,14 +194,18 @@ class Ext4:
 
     def check(self, name: str) -> None:
         """Let e2fsck look at everything; IMAGE-DIRTY with its complaints where it would mend something."""
-        done = programs.run("e2fsck", "-fn", self.spec, allowed=tuple(range(32)))
+        done = programs.run("e2fsck", "-fn", self.spec, allowed=programs.ANY_CODE)
         if done.returncode:
             lines = [line for line in done.stdout.decode(errors="replace").splitlines() if not line.startswith("Pass ")]
             raise Fault("IMAGE-DIRTY", f"{name}: e2fsck: {'; '.join(lines)[:300]}")
 
     def grow(self, size_bytes: int) -> None:
-        """Make it `size_bytes` large; the partition must be that large already."""
-        # resize2fs insists on a check that is younger than the last change.
+        """Make it `size_bytes` large, a multiple of 1024; for a file system at the start of a file of its own.
+
+        resize2fs cuts a file down to the size of the file system, whatever the offset says.
+        """
+        assert self.offset == 0
+        # It insists on a check that is younger than the last change.
         programs.run("e2fsck", "-fy", self.spec, epoch=self.epoch, allowed=(0, E2FSCK_MENDED))
         programs.run("resize2fs", self.spec, f"{size_bytes // 1024}K", epoch=self.epoch)
 

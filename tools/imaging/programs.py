@@ -22,6 +22,9 @@ PACKAGES = {
 }
 """Program -> the Debian package that holds it."""
 
+ANY_CODE = tuple(range(256))
+"""For programs whose exit code says what they found."""
+
 DEFAULT_EPOCH = 1_767_225_600
 """2026-01-01: the time written into an image where none was asked for."""
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tools.imaging import programs
+from tools.imaging.facts import RELEASES
+from tools.imaging.wheelhouse import list_file, read_list
 
 EPOCH = 1_767_225_600
 MIB = 1 << 20
@@ -45,7 +47,7 @@ def needs_programs() -> None:
         pytest.skip(f"needs {' '.join(missing)}: ./tools/test installs them")
 
 
-def make(path: Path, system: System = System()) -> Path:  # noqa: B008
+def make(path: Path, system: System = System()) -> Path:
     """Make an image at `path` and return it."""
     needs_programs()
     tree = path.parent / f"{path.name}.tree"
@@ -85,8 +87,9 @@ def fill(tree: Path, system: System) -> None:
     """Lay out the root file system."""
     number, python = SYSTEMS.get(system.codename, ("99", "3.99"))
     name = f'"Debian GNU/Linux {number} ({system.codename})"'
+    release = f'PRETTY_NAME={name}\nVERSION_ID="{number}"\nVERSION_CODENAME={system.codename}\nID=debian\n'
     texts = {
-        "usr/lib/os-release": f'PRETTY_NAME={name}\nVERSION_ID="{number}"\nVERSION_CODENAME={system.codename}\nID=debian\n',
+        "usr/lib/os-release": release,
         "etc/passwd": PASSWD,
         "etc/group": GROUP,
         "etc/shadow": "root:*:19000:0:99999:7:::\n",
@@ -136,6 +139,16 @@ def wheel(
         for place, text in members.items():
             archive.writestr(zipfile.ZipInfo(place, (2026, 1, 1, 0, 0, 0)), text)
     return path
+
+
+def wheelhouse(folder: Path, codename: str) -> Path:
+    """Make a folder with a stand-in for every wheel on the release's list, some of them compiled, and return it."""
+    release = RELEASES[codename]
+    compiled = "cp{0}{1}-cp{0}{1}-manylinux_2_34_aarch64".format(*release.python)
+    for name, version in read_list(list_file(release)).items():
+        tag = compiled if name in ("numpy", "tflite-runtime", "ai-edge-litert") else "py3-none-any"
+        wheel(folder, name.replace("-", "_"), version, tag)
+    return folder
 
 
 def _digest(text: str) -> str:
