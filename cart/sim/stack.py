@@ -171,7 +171,7 @@ class Stack:
         )
         path = Path(self.config.scale.calibration)
         if not path.exists():
-            path.write_bytes(calibration.encode(calibration.chained(_calibration(self.config.cart.id), None)))
+            path.write_bytes(calibration.encode(calibration.chained(exact_calibration(self.config.cart.id), None)))
 
     def _start_all(self) -> None:
         self._run_once("keys", "init", "--keys", str(self.folder / "store-keys"))
@@ -274,7 +274,7 @@ def _config(folder: Path, broker_port: int, screen_port: int) -> config.Config:
     )
 
 
-def _calibration(cart: str) -> calibration.CalibrationRecord:
+def exact_calibration(cart: str) -> calibration.CalibrationRecord:
     """Return the record of a simulated cell, which is exact by construction."""
     p = Params()
     points = tuple(
