@@ -18,7 +18,7 @@ from tools.imaging.programs import DEFAULT_EPOCH
 
 LINK_DEPTH_MAX = 16
 FILE_TYPES = {"dir": 0o040000, "file": 0o100000, "link": 0o120000}
-NOT_FOUND = "File not found by ext2_lookup"
+NOT_THERE = ("File not found by ext2_lookup", "inode is not a directory")
 E2FSCK_MENDED = 1
 # What a file needs beyond its content: its inode, extents and its row in the folder, generously.
 ENTRY_OVERHEAD_BYTES = 512
@@ -183,6 +183,8 @@ class Ext4:
         named = {entry.path: entry for entry in entries}
         wanted = with_parents(named.values())
         folders = self.folders({entry.parent for entry in wanted} | {posixpath.dirname(path) for path in removed})
+        for entry in wanted:
+            _check_kind(entry, folders[entry.parent].get(entry.name))
         self._check_room(wanted)
         made = [entry for entry in wanted if entry.path in named or entry.name not in folders[entry.parent]]
         with tempfile.TemporaryDirectory(prefix="cart-image-") as scratch:
@@ -224,7 +226,7 @@ class Ext4:
         if not commands:
             return []
         done = programs.run("debugfs", "-f", "-", self.spec, stdin="\n".join(commands) + "\n")
-        _check_told(done.stderr, ignored=NOT_FOUND)
+        _check_told(done.stderr, ignored=NOT_THERE)
         parts = re.split(r"^debugfs: .*$", done.stdout.decode(errors="surrogateescape"), flags=re.MULTILINE)
         assert len(parts) == len(commands) + 1, "debugfs echoes each command once"
         return [part.removeprefix("\n") for part in parts[1:]]
@@ -247,10 +249,10 @@ def _commands(entry: Entry, before: Row | None, scratch: Path) -> Iterator[str]:
     """Yield the debugfs commands that make one entry. `write` takes a name in the current folder only, so: cd first."""
     yield f"cd {_quoted(entry.parent)}"
     name = _quoted(entry.name)
-    if before is not None and before.kind != entry.kind and "dir" in (before.kind, entry.kind):
-        raise Fault("IMAGE-NAME", f"{entry.path} is a {before.kind} in the image, and would become a {entry.kind}")
+    # "<9>" alone is inode 9; "./<9>" is a name.
+    found = _quoted(f"./{entry.name}")
     if before is not None and entry.kind != "dir":
-        yield f"rm {name}"
+        yield f"rm {found}"
     if entry.kind == "link":
         yield f"symlink {name} {_quoted(entry.target)}"
     elif entry.kind == "file":
@@ -258,9 +260,15 @@ def _commands(entry: Entry, before: Row | None, scratch: Path) -> Iterator[str]:
     elif before is None:
         yield f"mkdir {name}"
     if entry.kind != "link":
-        yield f"sif {name} mode 0{FILE_TYPES[entry.kind] | entry.mode:o}"
-    yield f"sif {name} uid {entry.uid}"
-    yield f"sif {name} gid {entry.gid}"
+        yield f"sif {found} mode 0{FILE_TYPES[entry.kind] | entry.mode:o}"
+    yield f"sif {found} uid {entry.uid}"
+    yield f"sif {found} gid {entry.gid}"
+
+
+def _check_kind(entry: Entry, before: Row | None) -> None:
+    """Refuse to make a folder of what is none, or the other way; a link on the way is no folder for debugfs."""
+    if before is not None and before.kind != entry.kind and "dir" in (before.kind, entry.kind):
+        raise Fault("IMAGE-NAME", f"{entry.path} is a {before.kind} in the image, and would become a {entry.kind}")
 
 
 def _source(entry: Entry, scratch: Path) -> Path:
@@ -291,9 +299,9 @@ def _rows(printed: str) -> Iterator[Row]:
             yield Row(parts[5], int(parts[2], 8), int(parts[3]), int(parts[4]), int(parts[6] or 0))
 
 
-def _check_told(stderr: bytes, ignored: str | None = None) -> None:
+def _check_told(stderr: bytes, ignored: tuple[str, ...] = ()) -> None:
     lines = _without_banner(stderr.decode(errors="replace")).splitlines()
-    complaints = [line for line in lines if line.strip() and not (ignored and ignored in line)]
+    complaints = [line for line in lines if line.strip() and not any(text in line for text in ignored)]
     if complaints:
         raise Fault("IMAGE-TOOL-FAILED", f"debugfs: {'; '.join(complaints[:5])}")
 
