@@ -31,6 +31,10 @@ set_up_system() {
             say "no chromium here: the browser tests will be skipped"
         fi
     fi
+    if [ "$purpose" = test ]; then
+        # Images are made and read with these; without them their tests are skipped.
+        mapfile -t -O ${#extra[@]} extra < <(missing_image_packages)
+    fi
     # The camera's package exists in apt only. Not yet run on a Pi.
     if on_raspberry_pi && ! python3 -c 'from importlib.util import find_spec as f; exit(not f("picamera2"))'; then
         extra+=(python3-picamera2)
@@ -46,6 +50,14 @@ set_up_system() {
 has_libzbar() {
     compgen -G '/usr/lib/*/libzbar.so.0' >/dev/null || compgen -G '/usr/lib/libzbar.so.0' >/dev/null ||
         compgen -G '/usr/local/lib/libzbar.so.0' >/dev/null
+}
+
+# missing_image_packages: prints the packages that tools/image.py and its tests need and that are not installed.
+missing_image_packages() {
+    command -v sfdisk >/dev/null || echo fdisk
+    command -v mcopy >/dev/null || echo mtools
+    command -v debugfs >/dev/null || echo e2fsprogs
+    command -v mkfs.vfat >/dev/null || echo dosfstools
 }
 
 has_chromium() { command -v chromium || command -v google-chrome-stable || command -v google-chrome; } >/dev/null

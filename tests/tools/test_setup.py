@@ -31,6 +31,7 @@ def test_without_apt_it_names_what_is_missing_and_exits_2(repository):
 
 def test_a_missing_chromium_is_said_and_is_no_reason_to_stop(repository):
     script = "has_libzbar() { true; }\nhas_chromium() { false; }\napt_offers() { false; }\nmosquitto() { :; }\n"
+    script += "missing_image_packages() { :; }\n"
     result = bash(repository, script + "set_up_system test")
     assert result.returncode == 0
     assert "browser tests will be skipped" in result.stderr
@@ -38,9 +39,17 @@ def test_a_missing_chromium_is_said_and_is_no_reason_to_stop(repository):
 
 def test_a_chromium_that_cannot_be_installed_is_said_and_is_no_reason_to_stop(repository):
     script = f"{WITHOUT_RIGHTS}\nhas_libzbar() {{ true; }}\nhas_chromium() {{ false; }}\napt_offers() {{ true; }}\n"
+    script += "missing_image_packages() { :; }\n"
     result = bash(repository, script + "mosquitto() { :; }\nset_up_system test")
     assert result.returncode == 0
     assert "going on without chromium fonts-dejavu-core" in result.stderr
+
+
+def test_programs_for_images_are_installed_for_the_tests_and_not_for_the_bench(repository):
+    script = f"{WITHOUT_RIGHTS}\nhas_libzbar() {{ true; }}\nhas_chromium() {{ true; }}\nmosquitto() {{ :; }}\n"
+    script += "missing_image_packages() { echo mtools; echo dosfstools; }\n"
+    assert "going on without mtools dosfstools" in bash(repository, script + "set_up_system test").stderr
+    assert bash(repository, script + "set_up_system bench").stderr == ""
 
 
 def test_an_interpreter_that_does_not_run_is_passed_over(repository, tmp_path):
