@@ -32,8 +32,12 @@ exit codes: 0 ok, 1 refused, 2 usage, 3 configuration, 4 card or reader
 FLEET_TEXT = """\
 Write one card for each row of a table, with the cart's identity in it, and keep a result for each card.
 
-carts.csv has a column `cart` and, where wanted, `device` (else --device), `serial` (the card or reader that must be in
-that device) and `image` (an image that is stamped already). Carts that have a good card are left out unless --again.
+carts.csv has a row for each cart. Columns: `cart`, its number; `device`, where its card is (else --device); `serial`,
+what must be there (else you are asked); `image`, one that is stamped already (else one is stamped from --base); and
+chain, store, token, wifi_ssid, wifi_passphrase, wifi_country, profile, calibration, store_key, timezone as in the file
+that `stamp --cart` takes. What all carts share is in such a file, given with --common. All rows are checked before the
+first card is written. Carts that have a good card are left out unless --again. Stamped images hold secrets and are
+deleted once they are on the card.
 
 exit codes: 0 every cart has a good card, 1 one has not, 2 usage, 3 configuration
 """
@@ -65,6 +69,7 @@ def add_fleet(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--base", type=Path, help="image that `build` made; each cart's identity is stamped into a copy"
     )
+    parser.add_argument("--common", type=Path, metavar="FILE", help="cart file with what all carts share")
     parser.add_argument("--device", default="", help="the reader's device, for rows that name none")
     parser.add_argument("--again", action="store_true", help="also carts that have a good card")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for Enter before each card")
@@ -85,7 +90,12 @@ def run_write(args: argparse.Namespace) -> int:
         results.add(args.results, result)
     else:
         image, facts = image_facts.gather(
-            args.image, progress, sha256=args.sha256 or "", told=args.manifest, mapped=args.map
+            args.image,
+            progress,
+            sha256=args.sha256 or "",
+            told=args.manifest,
+            mapped=args.map,
+            look=bool(options.machine),
         )
         job = one_card.Job(image, facts, args.device, options, args.results, "", args.dry_run, args.restart)
         if args.check:
@@ -100,7 +110,7 @@ def run_fleet(args: argparse.Namespace) -> int:
     """Write a card for each cart; return the exit code."""
     progress = Progress(quiet=args.output == "json")
     plan = fleet.Plan(
-        rows=fleet.read_rows(args.carts, args.device),
+        rows=fleet.read_rows(args.carts, args.device, args.common),
         options=options_of(args),
         folder=args.results,
         base=args.base,

@@ -2,20 +2,23 @@
 
 import csv
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cart.faults import Fault
-from tools.imaging import image_facts, one_card, results
+from tools.imaging import cart_file, image_facts, one_card, results, stamp
+from tools.imaging.cart_file import CartFile
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import Options, decide
 from tools.imaging.results import CardResult
 from tools.imaging.targets import Identity, collect
 
 ROWS_MAX = 10_000
-OWN_COLUMNS = ("device", "serial", "image")
+OWN_COLUMNS = ("device", "serial", "image")  # the others are those of tools.imaging.cart_file
 GO, SKIP, STOP = "go", "skip", "stop"
 
 
@@ -26,14 +29,14 @@ class Row:
     device  where its card is written
     serial  the card or reader that must be there, "" for any that a person confirms
     image   an image that is stamped already, or None: one is stamped from the base
-    values  the columns that belong to the cart's identity, `cart` included
+    file    what is stamped, or None
     """
 
     cart: str
     device: str
     serial: str = ""
     image: Path | None = None
-    values: dict[str, str] = field(default_factory=dict)
+    file: CartFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +56,21 @@ class Plan:
 Wait = Callable[[Row, CardResult | None], str]
 
 
-def read_rows(path: Path, device: str) -> tuple[Row, ...]:
-    """Return the carts of a table; Fault FLEET-BAD names the line that cannot be used.
+def read_rows(path: Path, device: str, common: Path | None = None) -> tuple[Row, ...]:
+    """Return the carts of a table, each checked; Fault FLEET-BAD or IMAGE-CART-FILE names what cannot be used.
 
     device  for rows that name none
+    common  a cart file that says what all carts have in common
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file, restkey="", strict=True))
+            lines = list(csv.DictReader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Fault("FLEET-BAD", f"{path}: {error}") from None
     if not lines or len(lines) > ROWS_MAX:
         raise Fault("FLEET-BAD", f"{path} has {len(lines)} carts; 1 to {ROWS_MAX} are taken")
-    rows = tuple(_row(path, number, line, device) for number, line in enumerate(lines, 2))
+    shared = cart_file.load_tables(common) if common else {}
+    rows = tuple(_row(path, number, line, device, shared) for number, line in enumerate(lines, 2))
     carts = [row.cart for row in rows]
     twice = sorted({cart for cart in carts if carts.count(cart) > 1})
     if twice:
@@ -75,6 +80,9 @@ def read_rows(path: Path, device: str) -> tuple[Row, ...]:
 
 def run(plan: Plan, confirm_for: Callable[[Row], one_card.Confirm], wait: Wait, progress: Progress) -> list[CardResult]:
     """Return the results of all attempts of this run; a card that fails does not keep the next cart from its card."""
+    lacking = [row.cart for row in plan.rows if row.image is None]
+    if plan.base is None and lacking:
+        raise Fault("FLEET-BAD", f"{lacking[0]}: its row names no image, and no --base is given")
     done = set() if plan.again else carts_done(plan.folder)
     made: list[CardResult] = []
     used: frozenset[Identity] = frozenset()
@@ -130,8 +138,8 @@ def _one(plan: Plan, row: Row, confirm: one_card.Confirm, progress: Progress) ->
         refusals = decide(target, None, plan.options)
         if refusals:
             return _stored(plan, one_card.refused(one_card.of_target(attempt, target), refusals))
-        with _image_of(plan, row) as path:
-            image, facts = image_facts.gather(path, progress)
+        with _image_of(plan, row, progress) as path:
+            image, facts = image_facts.gather(path, progress, look=bool(plan.options.machine))
             job = one_card.Job(
                 image, facts, row.device, plan.options, plan.folder, row.cart, plan.dry_run, plan.restart
             )
@@ -143,12 +151,18 @@ def _one(plan: Plan, row: Row, confirm: one_card.Confirm, progress: Progress) ->
 
 
 @contextmanager
-def _image_of(plan: Plan, row: Row) -> Iterator[Path]:
+def _image_of(plan: Plan, row: Row, progress: Progress) -> Iterator[Path]:
     """Yield the cart's image; one that is stamped here holds secrets and is deleted after use."""
     if row.image is not None:
         yield row.image
         return
-    raise Fault("FLEET-BAD", f"{row.cart}: its row names no image, and no --base is given")
+    assert row.file is not None
+    assert plan.base is not None
+    # Beside the base, so that a file system that can share blocks need not copy them; nobody else may look in.
+    with tempfile.TemporaryDirectory(prefix="cart-fleet-", dir=plan.base.absolute().parent) as folder:
+        out = Path(folder) / f"{row.cart}.img"
+        stamp.stamp(stamp.Order(plan.base, row.file, out), progress)
+        yield out
 
 
 def _stored(plan: Plan, result: CardResult) -> CardResult:
@@ -156,14 +170,16 @@ def _stored(plan: Plan, result: CardResult) -> CardResult:
     return result
 
 
-def _row(path: Path, number: int, line: dict, device: str) -> Row:
-    values = {str(name).strip(): (value or "").strip() for name, value in line.items() if isinstance(value, str)}
-    cart = values.get("cart", "")
+def _row(path: Path, number: int, line: dict, device: str, shared: dict[str, Any]) -> Row:
+    if None in line or None in line.values():
+        raise Fault("FLEET-BAD", f"{path}:{number}: it has more or fewer values than there are columns")
+    values = {str(name).strip(): value.strip() for name, value in line.items()}
+    own = {name: values.pop(name, "") for name in OWN_COLUMNS}
+    cart, device = values.get("cart", ""), own["device"] or device
     if not cart:
         raise Fault("FLEET-BAD", f"{path}:{number}: no value in the column `cart`")
-    device = values.get("device") or device
     if not device:
         raise Fault("FLEET-BAD", f"{path}:{number}: no device: give the column `device`, or --device")
-    image = path.parent / values["image"] if values.get("image") else None
-    identity = {name: value for name, value in values.items() if name not in OWN_COLUMNS}
-    return Row(cart, device, values.get("serial", ""), image, identity)
+    if own["image"]:
+        return Row(cart, device, own["serial"], image=path.parent / own["image"])
+    return Row(cart, device, own["serial"], file=cart_file.from_row(values, path.parent, shared))

@@ -1,27 +1,35 @@
 """What the rules need to know of an image: read to its end, looked into, and compared with its manifest."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from cart.faults import Fault
-from tools.imaging import facts, manifest
+from tools.imaging import copying, facts, manifest
 from tools.imaging.bmap import from_xml
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import ImageFacts
 from tools.imaging.source import Image, examine
 
-# The image room's faults that mean: nobody can look into this one here. Its layout is still checked by the rules.
-CANNOT_LOOK = ("IMAGE-LAYOUT", "IMAGE-TOOL-MISSING", "IMAGE-TRUNCATED", "IMAGE-NAME")
+# Faults of looking into an image that are reasons not to write it; a cut-off one is found by its partition table.
+UNUSABLE = ("IMAGE-LAYOUT", "IMAGE-TRUNCATED")
 
 
 def gather(
-    path: Path, progress: Progress, *, sha256: str = "", told: Path | None = None, mapped: Path | None = None
+    path: Path,
+    progress: Progress,
+    *,
+    sha256: str = "",
+    told: Path | None = None,
+    mapped: Path | None = None,
+    look: bool = True,
 ) -> tuple[Image, ImageFacts]:
     """Return the image, read once, and its facts; Fault IMAGE-UNREADABLE, IMAGE-MAP or IMAGE-MANIFEST.
 
     sha256  what the unpacked image must have; "" asks its manifest
     told    the manifest; None looks beside the image
     mapped  a block map: only what it lists is written
+    look    into its file systems; a packed image cannot be looked into
     """
     ranges = None
     if mapped is not None:
@@ -34,18 +42,15 @@ def gather(
     with progress.step("reading", size_bytes) as advance:
         image = examine(path, mapped=ranges, advance=advance)
     expected_size, expected_sha256 = expected(path, told)
-    found, unknown = look_into(path)
-    return image, ImageFacts(
+    known = ImageFacts(
         size_bytes=image.size_bytes,
         sha256=image.sha256,
         damage=image.damage,
         layout_end_bytes=image.layout_end_bytes,
         expected_size_bytes=expected_size,
         expected_sha256=sha256 or expected_sha256,
-        machine=found.machine if found else "",
-        dirty_ext4=(found.dirty,) if found and found.dirty else (),
-        unknown_features=unknown,
     )
+    return image, look_into(path, known) if look and not copying.is_packed(path) else known
 
 
 def expected(path: Path, told: Path | None = None) -> tuple[int | None, str]:
@@ -62,22 +67,22 @@ def expected(path: Path, told: Path | None = None) -> tuple[int | None, str]:
         raise Fault("IMAGE-MANIFEST", f"{told}: {error!r}") from None
 
 
-def look_into(path: Path) -> tuple[facts.Facts | None, tuple[str, ...]]:
-    """Return what the file systems of a raw image say, and which ext4 features nobody here knows.
-
-    (None, ()) for a packed image and for one with another layout: its partition table is still checked.
-    """
-    if path.suffix == ".xz":
-        return None, ()
+def look_into(path: Path, known: ImageFacts) -> ImageFacts:
+    """Return the facts with what the file systems of an unpacked image say."""
     try:
         found = facts.gather(facts.opened(path))
     except Fault as fault:
         if fault.code == "IMAGE-FEATURE":
-            return None, (fault.detail,)
-        if fault.code in CANNOT_LOOK:
-            return None, ()
+            return replace(known, unknown_features=(fault.detail,))
+        if fault.code in UNUSABLE:
+            return replace(known, unusable=fault.detail)
         raise
-    return found, found.unknown_features
+    return replace(
+        known,
+        machine=found.machine,
+        dirty_ext4=(found.dirty,) if found.dirty else (),
+        unknown_features=found.unknown_features,
+    )
 
 
 def _text(path: Path, code: str) -> str:

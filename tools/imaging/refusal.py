@@ -42,6 +42,7 @@ class ImageFacts:
     sha256              of the unpacked image, "" while it is not known
     damage              why the file cannot be read to its end, "" when it can
     layout_end_bytes    where its last partition ends, None for an image without a partition table
+    unusable            why its file systems cannot be looked into, "" when they can or nobody tried
     expected_*          what the manifest or the person says it must be
     machine             what its programs are built for, such as "aarch64"
     dirty_ext4          partitions whose file system was not left clean
@@ -53,6 +54,7 @@ class ImageFacts:
     sha256: str = ""
     damage: str = ""
     layout_end_bytes: int | None = None
+    unusable: str = ""
     expected_size_bytes: int | None = None
     expected_sha256: str = ""
     machine: str = ""
@@ -242,6 +244,12 @@ def _wrong_hash(image: ImageFacts, _: Options) -> Refusal | None:
     return Refusal("wrong-hash", reason, "this is another image or a damaged one: fetch or build it again")
 
 
+def _unusable(image: ImageFacts, _: Options) -> Refusal | None:
+    if not image.unusable or image.damage:
+        return None
+    return Refusal("not-for-a-cart", image.unusable, "take an image that `build` or `stamp` made; or add --machine any")
+
+
 def _wrong_machine(image: ImageFacts, options: Options) -> Refusal | None:
     if not image.machine or not options.machine or image.machine == options.machine:
         return None
@@ -273,6 +281,7 @@ def _no_space(image: ImageFacts, _: Options) -> Refusal | None:
 IMAGE_RULES: tuple[Callable[[ImageFacts, Options], Refusal | None], ...] = (
     _truncated,
     _wrong_hash,
+    _unusable,
     _wrong_machine,
     _dirty_ext4,
     _unknown_feature,

@@ -179,8 +179,13 @@ def _mounts(nodes: list[dict], mounted: list[dict]) -> tuple[Mount, ...]:
 
 def _swaps(nodes: list[dict], swaps: str) -> tuple[str, ...]:
     active = {line.split()[0] for line in swaps.splitlines()[1:] if line.strip()}
-    used = {node["path"] for node in nodes if active & {node["path"], f"/dev/{node['kname']}"} or "[SWAP]" in (node.get("mountpoints") or ())}
-    return tuple(sorted(used))
+
+    def used(node: dict) -> bool:
+        # /proc/swaps says /dev/dm-2 where lsblk says /dev/mapper/vg-swap.
+        by_name = {node["path"], f"/dev/{node['kname']}"} & active
+        return bool(by_name) or "[SWAP]" in (node.get("mountpoints") or ())
+
+    return tuple(sorted({node["path"] for node in nodes if used(node)}))
 
 
 def _holders(nodes: list[dict], of_sys: dict[str, dict]) -> tuple[str, ...]:

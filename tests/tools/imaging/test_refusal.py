@@ -58,6 +58,7 @@ IMAGES = [
     ("image-truncated", {"expected_size_bytes": 3_000_001_024}),
     ("image-truncated", {"layout_end_bytes": 3_000_001_024}),
     ("image-truncated", {"layout_end_bytes": None}),
+    ("not-for-a-cart", {"unusable": "no ext4 at byte 4096"}),
     ("wrong-hash", {"expected_sha256": "cd" * 32}),
     ("wrong-architecture", {"machine": "armv7l"}),
     ("dirty-ext4", {"dirty_ext4": ("the journal waits",)}),
