@@ -113,7 +113,7 @@ def judge_rise(
     """
     found = [
         *_scan_hypotheses(change, scans[-SCANS_MAX:], looks, catalog),
-        *_put_backs(change, gone, looks, catalog),
+        *_put_backs(change, gone, scans[-SCANS_MAX:], looks, catalog),
         *_returns(change, doubts),
         *_looks_alone(change, scans, looks, catalog),
     ]
@@ -189,8 +189,9 @@ def _copies(change: Change, scan: Scan, product: Product, looks: tuple[Look, ...
 
 
 def _put_backs(
-    change: Change, gone: tuple[Line, ...], looks: tuple[Look, ...], catalog: Catalog
+    change: Change, gone: tuple[Line, ...], scans: tuple[Scan, ...], looks: tuple[Look, ...], catalog: Catalog
 ) -> Iterator[Hypothesis]:
+    """A line comes back; whoever scans it once more on its way uses up that scan."""
     look = look_at(looks, change.moment)
     for line in gone:
         product = catalog.product(line.product_id)
@@ -199,7 +200,15 @@ def _put_backs(
         score = PRIOR_PUT_BACK + support_millinat(look, product)
         same_mg = mass_millinat(change.delta_mg - line.mass_mg, _two_weighings_mg(change))
         score += max(same_mg, PRIOR_OTHER_PIECE + _mass(change, [product])[0])
-        yield Hypothesis("put_back", score, f"{line.name} came back", (line.product_id,), lines=(line.id,))
+        light = product.sold_by == WEIGHT and change.delta_mg < change.priced_mg_min
+        yield Hypothesis(
+            TOO_LIGHT if light else "put_back",
+            score,
+            f"{line.name} came back",
+            (line.product_id,),
+            tuple(scan.id for scan in scans if scan.product_id == line.product_id)[:1],
+            (line.id,),
+        )
 
 
 def _returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
@@ -294,7 +303,7 @@ def _merge(hypotheses: list[Hypothesis], consequence: Callable[[Hypothesis], tup
 
 def _same_bill_in_the_end(hypothesis: Hypothesis) -> tuple[object, ...]:
     """Which of several waiting scans landed first needs no question: the others land next."""
-    if hypothesis.kind == "scan" and len(hypothesis.products) == len(hypothesis.scans):
+    if hypothesis.kind in ("scan", "put_back") and len(hypothesis.products) == len(hypothesis.scans):
         return ("scan", len(hypothesis.scans))
     if hypothesis.kind == "returned":
         return ("returned", hypothesis.words)

@@ -2,7 +2,9 @@
 
 A change stays `Live` until its evidence is complete. Whenever new evidence
 touches it, what it did is undone and it is judged afresh, so that the order in
-which scan, drop and look arrive makes no difference to the bill.
+which scan, drop and look arrive makes no difference to the bill. Later changes
+that built on what it did (a line put back, then taken again) are undone before
+it and judged again after it; what came later never explains what came before.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ REFINED_MG = 5_000
 """A final mass that differs by less from the provisional one only refines it: the load did not change."""
 
 LIVES_MAX = 64
-MISSED = "missed"  # a standstill showed a change that no step reported
+UNKNOWN, SLIGHT, UNDONE, PUT_BACK = ("unknown",), ("slight",), ("undone",), ("put_back",)
 
 
 def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int) -> Judged:
     """Return the state with a weight step, provisional or final, judged."""
-    old = next((live for live in state.lives if live.step_id == step.id), None)
+    old = _live(state, step.id)
     t_final_ns = state.t_ns if step.final else 0
     if old is None:
         live = Live(
@@ -62,10 +64,18 @@ def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int) -> Judg
 
 
 def rejudge_unexplained(state: State) -> Judged:
-    """Return the state after a new scan or pick: it may explain what is still in doubt."""
+    """Return the state after a new scan or pick: it may explain what is still in doubt, the newest first.
+
+    Or what just came: taken for something put back, it may be another thing that was scanned after the drop.
+    """
+    fresh_ns = state.t_ns - state.setup.limits.evidence_ms * 1_000_000
     effects: tuple[Effect, ...] = ()
-    for live in state.lives:
-        if live.doubt_id and not live.settled and live.delta_mg > 0:
+    for step_id in [live.step_id for live in reversed(state.lives)]:
+        live = _live(state, step_id)  # judging one change may change another
+        if live is None or live.settled or live.delta_mg < 0:
+            continue
+        unscanned = live.key[:1] == PUT_BACK and not live.scans and live.t_accept_ns >= fresh_ns
+        if live.doubt_id or unscanned:
             state, more = judge(state, live)
             effects += more
     return state, effects
@@ -75,8 +85,9 @@ def rejudge_recent(state: State) -> Judged:
     """Return the state after a new look: it may change any change that is still fresh."""
     effects: tuple[Effect, ...] = ()
     fresh_ns = state.t_ns - state.setup.limits.evidence_ms * 1_000_000
-    for live in state.lives:
-        if not live.settled and live.t_accept_ns >= fresh_ns:
+    for step_id in [live.step_id for live in state.lives]:
+        live = _live(state, step_id)
+        if live is not None and not live.settled and live.t_accept_ns >= fresh_ns:
             state, more = judge(state, live)
             effects += more
     return state, effects
@@ -84,23 +95,31 @@ def rejudge_recent(state: State) -> Judged:
 
 def judge(state: State, live: Live) -> Judged:
     """Return the state in which this change is explained by the evidence that there is now."""
-    if live.settled:
+    followers = _followers(state, live)
+    if live.settled or any(x.settled for x in followers):
         return _refresh(state, live), ()
-    cleared = _undone(state, live)
+    cleared = state
+    for follower in reversed(followers):
+        cleared = _with_live(_undone(cleared, follower), replace(_blank(follower), key=UNDONE))
+    cleared = _undone(cleared, live)
     verdict = _verdict(cleared, live)
     suspect = verdict.suspect.products[0] if verdict.suspect and verdict.suspect.products else ""
-    key = _key(verdict, suspect)
+    key = _key(verdict, suspect, slight=abs(live.delta_mg) < state.setup.limits.unscanned_mg)
     if key == live.key:
         return _refresh(state, live), ()
-    if not verdict.accept and live.doubt_id and live.key[:1] == ("unknown",):
+    if live.doubt_id and key[:1] == live.key[:1] == UNKNOWN:
         return _new_suspect(state, live, key, suspect, verdict.reason), ()
+    first = not live.key
     live = replace(_blank(live), key=key, t_final_ns=state.t_ns if live.final else 0)
     state, live = _apply(cleared, live, verdict, suspect)
-    first = not _was_judged(cleared, live)
     state = _with_live(state, live)
     if first:
         state = replace(state, decided=state.decided + 1, decided_drop_ns=live.t_accept_ns)
-    return state, _effects(state, live, verdict)
+    effects = _effects(state, live, verdict)
+    for follower in followers:
+        state, more = judge(state, _live(state, follower.step_id) or follower)
+        effects += more
+    return state, effects
 
 
 def forget_settled(state: State) -> State:
@@ -121,9 +140,9 @@ def moment_of(state: State, live: Live) -> Moment:
     return Moment(live.t_start_ns, live.t_accept_ns, max(before, default=0), live.delta_mg > 0)
 
 
-def live_of_doubt(state: State, doubt_id: int) -> Live | None:
-    """Return the change that left this doubt, or None."""
-    return next((live for live in state.lives if live.doubt_id == doubt_id), None)
+def live_of_doubt(state: State, doubt: Doubt) -> Live:
+    """Return the change that left this doubt; made anew from the doubt should it be forgotten."""
+    return next((live for live in state.lives if live.doubt_id == doubt.id), None) or _live_of(doubt)
 
 
 def settle(state: State, live: Live, trip: Trip, lines: tuple[int, ...] = ()) -> State:
@@ -135,6 +154,26 @@ def settle(state: State, live: Live, trip: Trip, lines: tuple[int, ...] = ()) ->
 def lives_of_doubts(state: State) -> tuple[Live, ...]:
     """Return a change for each doubt that a restart brought back."""
     return tuple(_live_of(doubt) for doubt in state.trip.doubts if doubt.kind != "own")
+
+
+def _live(state: State, step_id: int) -> Live | None:
+    return next((live for live in state.lives if live.step_id == step_id), None)
+
+
+def _later(state: State, live: Live) -> tuple[Live, ...]:
+    """Return the changes after this one, oldest first: lives are kept in their order."""
+    number = next((n for n, x in enumerate(state.lives) if x.step_id == live.step_id), len(state.lives))
+    return state.lives[number + 1 :]
+
+
+def _followers(state: State, live: Live) -> list[Live]:
+    """Return the later changes that built on what this one did, directly or not, oldest first."""
+    built = [live]
+    for later in _later(state, live):
+        took, brought = {line.id for line in later.gone}, {x.line.id for x in later.back}
+        if any(took & set(x.lines) or brought & {line.id for line in x.gone} for x in built):
+            built.append(later)
+    return built[1:]
 
 
 def _live_of(doubt: Doubt) -> Live:
@@ -158,7 +197,12 @@ def _live_of(doubt: Doubt) -> Live:
 
 
 def _verdict(state: State, live: Live) -> decision.Verdict:
-    setup, trip = state.setup, state.trip
+    """Return what explains the change, among what was there when it happened."""
+    setup, trip, later = state.setup, state.trip, _later(state, live)
+    came = {line_id for x in later for line_id in x.lines}
+    left = {line.id for x in later for line in x.gone}
+    changes = {x.step_id for x in later}
+    doubts = tuple(x for x in trip.doubts if x.step_id not in changes)
     change = decision.Change(
         live.delta_mg,
         live.sigma_mg,
@@ -167,17 +211,19 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
         setup.limits.priced_mg_min,
     )
     if live.delta_mg < 0:
-        return decision.judge_fall(change, trip.lines, trip.doubts, state.looks, setup.catalog, setup.costs)
-    gone = tuple(x.line for x in state.gone)
-    return decision.judge_rise(
+        lines = tuple(line for line in trip.lines if line.id not in came)
+        return decision.judge_fall(change, lines, doubts, state.looks, setup.catalog, setup.costs)
+    verdict = decision.judge_rise(
         change,
         _scans_for(trip, live),
-        gone,
-        trip.doubts,
+        tuple(x.line for x in state.gone if x.line.id not in left),
+        doubts,
         state.looks,
         setup.catalog,
         setup.costs,
     )
+    room = len(trip.lines) + len(verdict.best.products) <= LINES_MAX
+    return verdict if room else replace(verdict, accept=False, review=False)
 
 
 def _scans_for(trip: Trip, live: Live) -> tuple[Scan, ...]:
@@ -189,9 +235,9 @@ def _scans_for(trip: Trip, live: Live) -> tuple[Scan, ...]:
     return tuple(scan for scan in trip.scans if scan.id in used or scan.t_ns <= limit_ns)
 
 
-def _key(verdict: decision.Verdict, suspect: str) -> tuple[str, ...]:
+def _key(verdict: decision.Verdict, suspect: str, *, slight: bool) -> tuple[str, ...]:
     if not verdict.accept:
-        return ("unknown", suspect)
+        return SLIGHT if slight else (*UNKNOWN, suspect)
     best = verdict.best
     numbers = (*best.scans, *best.lines, best.doubt_id)
     return (best.kind, *best.products, *(str(number) for number in numbers))
@@ -205,7 +251,9 @@ def _undone(state: State, live: Live) -> State:
     lives = state.lives
     for doubt in live.cleared:
         trip = replace(trip, doubts=(*trip.doubts, doubt))
-        lives = (*(x for x in lives if x.step_id != doubt.step_id), _live_of(doubt))
+        lender = _live_of(doubt)
+        known = any(x.step_id == lender.step_id for x in lives)
+        lives = tuple(lender if x.step_id == lender.step_id else x for x in lives) if known else (lender, *lives)
     if live.doubt_id:
         trip = basket.remove_doubt(trip, live.doubt_id)
     taken = {line.id for line in live.gone}
@@ -237,8 +285,6 @@ def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) ->
 def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: decision.Verdict) -> tuple[State, Live]:
     products = [p for x in product_ids if (p := state.setup.catalog.product(x)) is not None]
     trip, ids = state.trip, []
-    if len(trip.lines) + len(products) > LINES_MAX:
-        return replace(state, trip=basket.flag(trip, "too_many_lines")), live
     for product, mass_mg in zip(products, _shares_mg(live.delta_mg, products), strict=True):
         trip, line = basket.add_line(
             trip,
@@ -273,9 +319,9 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
 
 def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     """A hand that had been weighed with a thing let go: the thing is what remains."""
-    doubt, lender = basket.doubt_of(state.trip, doubt_id), live_of_doubt(state, doubt_id)
+    doubt = basket.doubt_of(state.trip, doubt_id)
     assert doubt is not None
-    assert lender is not None
+    lender = live_of_doubt(state, doubt)
     delta_mg = doubt.delta_mg + live.delta_mg
     state = replace(state, trip=basket.change_doubt(state.trip, replace(doubt, delta_mg=delta_mg)))
     state, _ = judge(state, replace(lender, delta_mg=delta_mg))
@@ -283,9 +329,10 @@ def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]
 
 
 def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, Live]:
-    limits = state.setup.limits
-    if abs(live.delta_mg) < limits.unscanned_mg:
+    if live.key == SLIGHT:
         return state, live
+    if len(state.trip.lines) >= LINES_MAX:
+        state = replace(state, trip=basket.flag(state.trip, "too_many_lines"))
     own = live.delta_mg > 0 and state.t_ns <= state.own_until_ns and owns_another(state, live)
     doubt = Doubt(
         id=0,
@@ -328,9 +375,9 @@ def _refresh(state: State, live: Live) -> State:
         masses_mg = _shares_mg(live.delta_mg, products)
         for line, product, mass_mg in zip(lines, products, masses_mg, strict=True):
             trip = basket.change_line(trip, weighed(state, line, product, mass_mg, live.final))
-    doubt = basket.doubt_of(trip, live.doubt_id) if live.doubt_id else None
+    doubt = next((x for x in trip.doubts if x.step_id == live.step_id), None)  # open, or the shopper's own
     if doubt is not None:
-        trip = basket.change_doubt(trip, replace(doubt, delta_mg=live.delta_mg))
+        trip = basket.change_doubt(trip, replace(doubt, delta_mg=live.delta_mg, sigma_mg=live.sigma_mg))
     return _with_live(replace(state, trip=trip), live)
 
 
@@ -351,11 +398,6 @@ def _with_live(state: State, live: Live) -> State:
         else (*state.lives, live)[-LIVES_MAX:]
     )
     return replace(state, lives=lives)
-
-
-def _was_judged(state: State, live: Live) -> bool:
-    old = next((x for x in state.lives if x.step_id == live.step_id), None)
-    return old is not None and old.key != ()
 
 
 def _shares_mg(delta_mg: int, products: list[Product]) -> list[int]:

@@ -10,8 +10,8 @@ from cart.core.effects import CommitSale, Effect, Note
 from cart.core.events import ExitSeen, PanelPressed, Tapped
 from cart.core.pricing import amount_minor
 from cart.core.reminders import passing
-from cart.core.state import State
-from cart.core.trip import Doubt, Scan, Trip
+from cart.core.state import Gone, State
+from cart.core.trip import LINES_MAX, Doubt, Scan, Trip
 
 Done = tuple[State, tuple[Effect, ...]]
 
@@ -52,7 +52,7 @@ def _commit(state: State, event: ExitSeen) -> Done:
     total = basket.total_minor(trip)
     waiting = sum(charge.total_minor for charge in state.sync.outbox)
     if not trip.lines:
-        return replace(state, trip=replace(trip, phase="cancelled")), ()
+        return _phase(state, session.CANCEL), ()
     if total > limits.charge_minor_max or total + waiting > limits.unreceipted_minor_max:
         trip = replace(basket.flag(trip, "over_limit"), help=True)
         note = Note("CHARGE-LIMIT", "warning", f"{total} minor units need a member of staff")
@@ -108,8 +108,8 @@ def _own(state: State, event: Tapped) -> Done:
 
 def _own_doubt(state: State, doubt: Doubt) -> State:
     """Return the state in which the doubt is the shopper's own, if that is allowed."""
-    live = judge.live_of_doubt(state, doubt.id)
-    if live is None or not judge.owns_another(state, live):
+    live = judge.live_of_doubt(state, doubt)
+    if not judge.owns_another(state, live):
         return replace(state, trip=basket.flag(state.trip, "own_refused"))
     trip = basket.remove_doubt(state.trip, doubt.id)
     trip = replace(trip, doubts=(*trip.doubts, replace(doubt, kind="own")))
@@ -160,7 +160,8 @@ def _answer(state: State, event: Tapped) -> Done:
         return state, ()
     doubt = basket.doubt_of(state.trip, prompt.doubt_id)
     assert doubt is not None, "a prompt outlived its doubt"
-    offered = {option.value for option in prompt.options} | {"own", "out", "help"}
+    offered = {option.value for option in prompt.options} | {"out", "help"}
+    offered |= {"own"} if doubt.delta_mg > 0 else set()  # what left was in the cart, and so not the shopper's
     if event.value not in offered:
         return state, (Note("ANSWER-UNKNOWN", "warning", f"{event.value[:40]!r} was not offered"),)
     state = replace(state, trip=replace(state.trip, prompt=None))
@@ -170,7 +171,7 @@ def _answer(state: State, event: Tapped) -> Done:
     if kind == "yes":
         return _confirm(state, doubt, value), ()
     if kind == "pick":
-        return _pick(state, replace(event, value=value))
+        return _name(state, doubt, value)
     if kind == "line":
         return _took_line(state, doubt, int(value)), ()
     if kind == "help":
@@ -178,12 +179,21 @@ def _answer(state: State, event: Tapped) -> Done:
     return state, ()  # "out": it will be taken out, and that explains it
 
 
+def _name(state: State, doubt: Doubt, product_id: str) -> Done:
+    """The shopper says what the thing is that was asked about: judged like a scan, and for no other thing."""
+    scan = Scan(0, product_id, "pick", state.t_ns)
+    state = replace(state, trip=basket.add_scan(state.trip, scan))
+    return judge.judge(state, judge.live_of_doubt(state, doubt))
+
+
 def _confirm(state: State, doubt: Doubt, product_id: str) -> State:
     """The shopper insists, against mass or look: charged, marked for review, and flagged."""
-    live = judge.live_of_doubt(state, doubt.id)
+    live = judge.live_of_doubt(state, doubt)
     product = state.setup.catalog.product(product_id)
-    if live is None or product is None:
+    if product is None:
         return state
+    if len(state.trip.lines) >= LINES_MAX:
+        return replace(state, trip=basket.flag(state.trip, "too_many_lines"))
     scan = [x.id for x in state.trip.scans if x.product_id == product_id][:1]
     trip = basket.use_scans(basket.remove_doubt(state.trip, doubt.id), tuple(scan))
     trip, line = basket.add_line(
@@ -199,11 +209,15 @@ def _confirm(state: State, doubt: Doubt, product_id: str) -> State:
 
 
 def _took_line(state: State, doubt: Doubt, line_id: int) -> State:
-    live = judge.live_of_doubt(state, doubt.id)
-    if live is None:
-        return state
+    """The shopper says which line left; staff see it where the mass says otherwise."""
+    line = next((x for x in state.trip.lines if x.id == line_id), None)
+    if line is None:
+        return state  # it has left the bill since: the question comes again
+    live = replace(judge.live_of_doubt(state, doubt), gone=(line,))
     trip = basket.remove_doubt(basket.remove_lines(state.trip, (line_id,)), doubt.id)
-    return judge.settle(state, live, trip)
+    if abs(line.mass_mg + doubt.delta_mg) > state.setup.limits.residual_mg:
+        trip = basket.flag(trip, "mismatch")
+    return judge.settle(replace(state, gone=(*state.gone, Gone(state.t_ns, line))), live, trip)
 
 
 _ACTS: dict[str, Callable[[State, Tapped], Done]] = {

@@ -115,7 +115,7 @@ def _expire_scans(state: State) -> Done:
     if state.load_state != "ok":
         return state, ()  # without a scale nothing can be seen to land: scans wait
     limit_ns = state.t_ns - state.setup.limits.scan_wait_ms * MS
-    old = tuple(scan for scan in state.trip.scans if scan.t_ns < limit_ns)
+    old = tuple(scan for scan in state.trip.scans if max(scan.t_ns, state.weighing_ns) < limit_ns)
     if not old:
         return state, ()
     trip = basket.remove_scans(state.trip, tuple(scan.id for scan in old))
@@ -126,8 +126,10 @@ def _expire_scans(state: State) -> Done:
 def _ask_and_flag(state: State) -> Done:
     effects: tuple[Effect, ...] = ()
     for doubt in state.trip.doubts:
-        live = judge.live_of_doubt(state, doubt.id)
-        if doubt.kind != "open" or (live is not None and not live.final):
+        if doubt.kind != "open":
+            continue
+        live = judge.live_of_doubt(state, doubt)
+        if not live.final:
             continue
         if _age_ms(state, doubt) >= state.setup.limits.flag_after_ms:
             state, more = _flag(state, doubt, live)
@@ -150,7 +152,7 @@ def _is_due(state: State, doubt: Doubt) -> bool:
     return _age_ms(state, doubt) >= limits.ask_after_ms
 
 
-def _question(state: State, doubt: Doubt, live: Live | None) -> tuple[str, tuple[str, ...], tuple[Option, ...]]:
+def _question(state: State, doubt: Doubt, live: Live) -> tuple[str, tuple[str, ...], tuple[Option, ...]]:
     """Return the kind, the words and the answers of the question about this doubt."""
     grams = str(abs(doubt.delta_mg) // 1000)
     if doubt.delta_mg < 0:
@@ -175,7 +177,7 @@ def _mass_is_off(doubt: Doubt, mass_mg: int, mass_sd_mg: int) -> bool:
     return abs(doubt.delta_mg - mass_mg) > 4 * (mass_sd_mg + doubt.sigma_mg)
 
 
-def _flag(state: State, doubt: Doubt, live: Live | None) -> Done:
+def _flag(state: State, doubt: Doubt, live: Live) -> Done:
     """Nobody answered: the goods stay a doubt that blocks paying, and staff see it."""
     trip = basket.change_doubt(state.trip, replace(doubt, kind="flagged"))
     if trip.prompt is not None and trip.prompt.doubt_id == doubt.id:
@@ -183,7 +185,7 @@ def _flag(state: State, doubt: Doubt, live: Live | None) -> Done:
     code = "mismatch" if doubt.product_id else "unscanned" if doubt.delta_mg > 0 else "missing"
     state = replace(state, trip=basket.flag(trip, code))
     effects: tuple[Effect, ...] = (Note("FLAGGED", "warning", f"{code}: {doubt.reason}"),)
-    look = live and look_at(state.looks, judge.moment_of(state, live))
+    look = look_at(state.looks, judge.moment_of(state, live))
     return state, (*effects, KeepCrop(look.track, code)) if look else effects
 
 

@@ -29,10 +29,8 @@ def shown(state: State) -> tuple[State, tuple[Effect, ...]]:
     return state, effects
 
 
-def options_for(state: State, live: Live | None) -> tuple[Option, ...]:
+def options_for(state: State, live: Live) -> tuple[Option, ...]:
     """Return what to offer for an unexplained thing that landed: at most four products."""
-    if live is None:
-        return ()
     products = _suggested(state, live)
     return tuple(Option(f"pick:{p.id}", p.name, p.id) for p in products)
 
@@ -107,9 +105,7 @@ def _passive_suggestions(state: State) -> tuple[Suggestion, ...]:
     doubt = _newest_open(state)
     if doubt is None or state.trip.prompt is not None:
         return ()
-    live = next((x for x in state.lives if x.doubt_id == doubt.id), None)
-    if live is None:
-        return ()
+    live = judge.live_of_doubt(state, doubt)
     return tuple(Suggestion(p.id, p.name, p.id) for p in _suggested(state, live))
 
 

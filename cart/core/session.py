@@ -3,8 +3,8 @@
 ::
 
     idle -> shopping <-> closing -> locked -> paid -> cleared -> idle
-               |   ^________________|  load changed
-               +-> cancelled -> idle
+               |          ^_________|  load changed
+               +-> cancelled <------+  nothing in the cart; the next shopper starts from there
 
 The sale commits on locked -> paid and nowhere else. A trigger that a phase does
 not list changes nothing; `step.py` says what it means there, if anything: an
@@ -34,6 +34,7 @@ _TABLE = {
     ("closing", RESUME): "shopping",
     ("locked", CHANGED): "closing",
     ("locked", RESUME): "shopping",
+    ("locked", CANCEL): "cancelled",
     ("locked", EXIT): "paid",
     ("paid", DONE): "cleared",
     ("cleared", START): "shopping",

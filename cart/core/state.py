@@ -63,6 +63,7 @@ class State:
     gross_mg      load at the last standstill, None before the first and while the scale is lost
     expected_mg   load that the changes so far add up to
     loose_mg      after a restart: how far expected_mg may be off until the first standstill
+    weighing_ns   since when the scale weighs without a break
     lost          names of sources that do not deliver
     passing       notices that vanish by themselves: (code, until)
     own_until_ns  the next thing to land before this is the shopper's own
@@ -87,6 +88,7 @@ class State:
     expected_mg: int | None = None
     loose_mg: int = 0
     standstill_ns: int = 0
+    weighing_ns: int = 0
     changed_ns: int = 0
     lost: tuple[str, ...] = ()
     passing: tuple[tuple[str, int], ...] = ()

@@ -205,7 +205,7 @@ def _stood(state: State, rest: weight.Standstill) -> State:
 
 def _load_state(state: State, value: weight.LoadState) -> Done:
     gross_mg = state.gross_mg if value.state == "ok" else None
-    state = replace(state, load_state=value.state, gross_mg=gross_mg, changed_ns=state.t_ns)
+    state = replace(state, load_state=value.state, gross_mg=gross_mg, changed_ns=state.t_ns, weighing_ns=state.t_ns)
     level = "info" if value.state == "ok" else "error"
     return state, (Note("SCALE-STATE", level, f"the scale is {value.state}"),)
 

@@ -12,6 +12,7 @@ EXPECTED = {
     ("closing", "resume"): "shopping",
     ("locked", "changed"): "closing",
     ("locked", "resume"): "shopping",
+    ("locked", "cancel"): "cancelled",
     ("locked", "exit"): "paid",
     ("paid", "done"): "cleared",
     ("cleared", "start"): "shopping",
