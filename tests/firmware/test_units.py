@@ -216,10 +216,10 @@ def test_the_screen_finds_chromium_under_either_name(tmp_path):
         (folder / name).write_text('#!/bin/sh\necho "$0 $*"\n')
         (folder / name).chmod(0o755)
         done = subprocess.run(
-            ["/bin/sh", "-c", script, "sh", "--kiosk", "a b"],
+            ["/bin/sh", "-c", script, "sh", "--app=x", "a b"],
             capture_output=True,
             text=True,
             check=True,
             env={"PATH": str(folder)},
         )
-        assert done.stdout == f"{folder / name} --kiosk a b\n"
+        assert done.stdout == f"{folder / name} --app=x a b\n"
