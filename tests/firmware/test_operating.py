@@ -12,6 +12,9 @@ from cart.edge import crashes
 from cart.edge.gpio import LIGHTS, SOUNDS
 from cart.wire import calibration
 from tests.conftest import REPOSITORY
+from tools.imaging import cart_file
+from tools.imaging.cart_file import COLUMNS
+from tools.imaging.fleet import OWN_COLUMNS
 from tools.units import exposure, systemd_analyze
 
 TEXT = (REPOSITORY / "docs" / "OPERATING.md").read_text(encoding="utf-8")
@@ -48,6 +51,19 @@ def test_every_light_is_explained_once_and_exists():
     beeps = {"none": "", "three short": "attention"}
     for _, sound, _ in rows("What the lights mean"):
         assert len(SOUNDS[beeps[sound]]) == (3 if sound == "three short" else 0)
+
+
+def test_the_fleets_table_has_columns_that_the_tool_takes():
+    (table,) = re.findall(r"^```csv\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    first, *others = table.splitlines()[0].split(",")
+    assert first == "cart"
+    assert set(others) <= {*COLUMNS, *OWN_COLUMNS}
+
+
+def test_the_cart_file_is_one_that_the_tool_takes(tmp_path):
+    (told,) = re.findall(r"^```toml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (tmp_path / "cart-0042.toml").write_text(told.replace('passphrase = "..."', 'passphrase = "12345678"'))
+    assert cart_file.load(tmp_path / "cart-0042.toml").cart.id == "cart-0042"
 
 
 def test_out_of_service_is_what_the_page_says():
