@@ -1,9 +1,10 @@
 """Compares a card with its image, byte for byte, as the card gives it back and not as the kernel remembers it.
 
-Pieces are read one after the other and hashed in two threads behind the reader, so that the card sets the pace.
+Three threads read and hash one piece each: while one is hashed the next is on its way, so that the card sets the pace.
 """
 
 import hashlib
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,8 +13,7 @@ from tools.imaging.card import Card, aligned
 from tools.imaging.progress import Advance
 from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, Image, Piece, piece_bytes
 
-HASHERS = 2
-BUFFERS = 4
+READERS = 3
 ADVICE = (
     "card or reader: write it again in another reader; if the same card fails again, throw it away, and if other cards"
     " fail in the same reader, the reader is bad"
@@ -48,31 +48,24 @@ def read_back(card: Card, image: Image, advance: Advance, pieces: tuple[Piece, .
     """
     pieces = image.pieces if pieces is None else pieces
     bad: list[Piece] = []
-    first: tuple[Piece, bytes] | None = None
-    buffers = [aligned(PIECE_BYTES) for _ in range(BUFFERS)]
-    waiting: list[tuple[Piece, memoryview, Future]] = []
-
-    def settle() -> None:
-        nonlocal first
-        piece, view, digest = waiting.pop(0)
-        if digest.result() != piece.sha256:
-            bad.append(piece)
-            first = first or (piece, bytes(view))
-        advance(piece.length)
-
-    with ThreadPoolExecutor(HASHERS) as hashers:
-        for number, piece in enumerate(pieces):
-            if len(waiting) == BUFFERS:
-                settle()
-            buffer = buffers[number % BUFFERS]
-            card.read(buffer[: card.padded(piece.length)], piece.offset)
-            view = buffer[: piece.length]
-            waiting.append((piece, view, hashers.submit(_digest, view)))
-        while waiting:
-            settle()
-    if first is None:
+    first_bytes = b""
+    free = [aligned(PIECE_BYTES) for _ in range(READERS)]
+    with ThreadPoolExecutor(READERS) as readers:
+        waiting: deque[tuple[Piece, memoryview, Future[bytes]]] = deque()
+        for piece in (*pieces, *[None] * READERS):  # the Nones wait for what is still on its way
+            if len(waiting) == READERS or (piece is None and waiting):
+                read, buffer, digest = waiting.popleft()
+                if digest.result() != read.sha256:
+                    first_bytes = first_bytes if bad else bytes(buffer[: read.length])
+                    bad.append(read)
+                free.append(buffer)
+                advance(read.length)
+            if piece is not None:
+                buffer = free.pop()
+                waiting.append((piece, buffer, readers.submit(_digest, card, piece, buffer)))
+    if not bad:
         return None
-    return Mismatch(first[0].offset + _first_difference(image, *first), len(bad), len(pieces))
+    return Mismatch(bad[0].offset + _first_difference(image, bad[0], first_bytes), len(bad), len(pieces))
 
 
 def head_mismatch(card: Card, image: Image) -> Mismatch | None:
@@ -98,8 +91,9 @@ def first_difference(left: bytes, right: bytes) -> int | None:
     return low
 
 
-def _digest(view: memoryview) -> bytes:
-    return hashlib.sha256(view).digest()
+def _digest(card: Card, piece: Piece, buffer: memoryview) -> bytes:
+    card.read(buffer[: card.padded(piece.length)], piece.offset)
+    return hashlib.sha256(buffer[: piece.length]).digest()
 
 
 def _first_difference(image: Image, piece: Piece, read: bytes) -> int:

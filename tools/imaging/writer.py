@@ -13,7 +13,9 @@ The probe comes after the zeroing, since a probe also writes: a card that was cu
 """
 
 import hashlib
+import itertools
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,10 +28,11 @@ from tools.imaging.card import Card, aligned
 from tools.imaging.journal import Journal
 from tools.imaging.progress import Progress, nothing
 from tools.imaging.readback import Mismatch, head_mismatch, read_back
-from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, Image, Piece, fill, opened
+from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, ZEROS, Image, Piece, fill, opened
 
 BLOCK_BYTES = 4096
-JOURNAL_EVERY_BYTES = 64 << 20
+AHEAD = 2  # pieces
+JOURNAL_EVERY_BYTES = 256 << 20
 TAIL_BYTES = 64 << 20
 PROBE_FIRST_BYTES = 64 << 20
 
@@ -120,8 +123,10 @@ def probe(card: Card, seed: bytes) -> None:
     card.flush()
     lost = [place for place in places if _read(card, place, BLOCK_BYTES) != _probe_block(seed, place)]
     wraps = not _is_zero(card, 0, HEAD_BYTES)
-    for place in (0, *places):
+    for place in places:
         card.zero(place, BLOCK_BYTES)
+    if wraps:
+        card.zero(0, HEAD_BYTES)
     if lost or wraps:
         what = f"what is written at byte {lost[0]} is lost" if lost else "what is written at its end lies at its start"
         raise Fault("CARD-FAKE", f"{card.path} says it has {card.size_bytes} bytes, but {what}")
@@ -159,21 +164,28 @@ def write_body(card: Card, image: Image, saved: Journal, folder: Path, progress:
 
 
 def _with_bytes(card: Card, image: Image, file: IO[bytes], pieces: list[Piece]) -> Iterator[tuple[Piece, memoryview]]:
-    """Yield each piece with its bytes, padded to whole sectors and nothing for zeros; one piece is read ahead."""
-    filled = [piece for piece in pieces if not piece.zero]
-    buffers = (aligned(PIECE_BYTES), aligned(PIECE_BYTES))
+    """Yield each piece with its bytes, padded to whole sectors, and nothing for zeros; two pieces are read ahead."""
+    ahead = iter([piece for piece in pieces if not piece.zero])
+    buffers = itertools.cycle([aligned(PIECE_BYTES) for _ in range(AHEAD + 1)])
+    coming: deque[tuple[memoryview, Future[None]]] = deque()
     with ThreadPoolExecutor(1) as reader:
-        coming = [reader.submit(_take, file, piece, buffers[0], image) for piece in filled[:1]]
-        number = 0
+
+        def read_next() -> None:
+            piece = next(ahead, None)
+            if piece is not None:
+                buffer = next(buffers)
+                coming.append((buffer, reader.submit(_take, file, piece, buffer, image)))
+
+        for _ in range(AHEAD):
+            read_next()
         for piece in pieces:
             if piece.zero:
-                yield piece, buffers[0][:0]
+                yield piece, memoryview(b"")
                 continue
-            coming.pop().result()
-            view = buffers[number % 2][: card.padded(piece.length)]
-            number += 1
-            coming = [reader.submit(_take, file, p, buffers[number % 2], image) for p in filled[number : number + 1]]
-            yield piece, view
+            buffer, taken = coming.popleft()
+            taken.result()
+            read_next()  # into the buffer that was written before this one
+            yield piece, buffer[: card.padded(piece.length)]
 
 
 def _finished(saving: Future[None] | None) -> None:
@@ -253,4 +265,5 @@ def _read(card: Card, place: int, length: int) -> bytes:
 
 
 def _is_zero(card: Card, place: int, length: int) -> bool:
-    return not any(_read(card, place, length))
+    assert length <= len(ZEROS)
+    return ZEROS.startswith(_read(card, place, length))
