@@ -3,11 +3,12 @@
 import cv2
 import numpy as np
 
-from cart.wire import bars, gs1
+from cart.wire import bars
+from cart.wire.gtin import check_digit
 
 
 def with_check_digit(body):
-    return body + gs1.check_digit(body)
+    return body + check_digit(body)
 
 
 def label(symbology, text, module_px=3, height_px=120, quiet_modules=11, grey=230, ink=30):

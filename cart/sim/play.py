@@ -108,10 +108,10 @@ def _own_gtin(product_id: str) -> str:
     """Return a GTIN-14 for a product that was given none: GS1's demonstration prefix 952, and digits of its id."""
     from binascii import crc32
 
-    from cart.wire.catalog import gtin_check_digit
+    from cart.wire.gtin import check_digit
 
     body = f"0952{crc32(product_id.encode()) % 10**9:09d}"
-    return body + gtin_check_digit(body)
+    return body + check_digit(body)
 
 
 def _play_line(cart: Simulated, line: act.Line) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cart.core.catalog import PIECE, WEIGHT, Catalog, Product
+from cart.wire.gtin import gtin14
 
 PRODUCTS_MAX = 20_000
 """Most products of one catalogue: the look-ups stay in memory on a cart with 1 GB."""
@@ -39,7 +40,6 @@ AGE_MAX = 120
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _PLU = re.compile(r"[0-9]{4,5}")
-_GTIN_LENGTHS = (8, 12, 13, 14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +73,6 @@ def parse_catalog(text: str) -> Parsed:
     if faults:
         return Parsed(None, faults, warnings)
     return Parsed(Catalog(reader.version, reader.currency, products), (), warnings)
-
-
-def gtin_check_digit(body: str) -> str:
-    """Return the check digit of a GTIN without it (GS1 General Specifications 7.9); body is digits only."""
-    weighted = (int(digit) * (3, 1)[i % 2] for i, digit in enumerate(reversed(body)))
-    return str(-sum(weighted) % 10)
-
-
-def canonical_gtin(text: str) -> str:
-    """Return a GTIN-8, -12, -13 or -14 as GTIN-14; ValueError says what is wrong with it."""
-    if not (text.isascii() and text.isdigit() and len(text) in _GTIN_LENGTHS):
-        raise ValueError(f"{text} is no GTIN of 8, 12, 13 or 14 digits")
-    if not text.strip("0"):
-        raise ValueError(f"{text} is all zeros")
-    if gtin_check_digit(text[:-1]) != text[-1]:
-        raise ValueError(f"{text} has check digit {text[-1]}, which should be {gtin_check_digit(text[:-1])}")
-    return text.zfill(14)
 
 
 class _Reader:
@@ -218,7 +201,7 @@ class _Reader:
         codes: list[str] = []
         for word in text.split():
             try:
-                code = canonical_gtin(word)
+                code = gtin14(word)
             except ValueError as error:
                 self._fault(row, "gtins", str(error))
             else:

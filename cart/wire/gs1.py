@@ -8,6 +8,8 @@ Retail codes need no parser, only a check digit. Source: GS1 General Specificati
 
 import biip
 
+from cart.wire.gtin import has_valid_check_digit
+
 RETAIL = frozenset({"EAN13", "UPCA", "EAN8", "UPCE"})
 """Codes of a till: digits with one weak check digit, so a misread may be valid."""
 
@@ -55,17 +57,6 @@ def _parsed_gtin(value: str) -> str:
     except (biip.ParseError, ValueError):
         return ""
     return result.gtin.as_gtin_14() if result.gtin is not None else ""
-
-
-def check_digit(body: str) -> str:
-    """Return the GS1 check digit for the digits before it (weights 3, 1, 3... from the right)."""
-    total = sum(int(digit) * (1 if i % 2 else 3) for i, digit in enumerate(reversed(body)))
-    return str(-total % 10)
-
-
-def has_valid_check_digit(code: str) -> bool:
-    """Return True for ASCII digits of which the last is the check digit of the others."""
-    return len(code) > 1 and code.isascii() and code.isdigit() and check_digit(code[:-1]) == code[-1]
 
 
 def upce_to_upca(code: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from cart.core.catalog import Catalog, Product
 from cart.core.effects import Screen
 from cart.core.taps import ACTIONS
-from cart.wire.catalog import canonical_gtin
+from cart.wire.gtin import gtin14
 
 PAY = "pay"
 """The one touch that is no `Tapped`: paying and leaving are one event whatever saw it."""
@@ -79,7 +79,7 @@ def find_products(catalog: Catalog, text: str) -> tuple[Product, ...]:
         return catalog.search(text, FOUND_MAX)
     by_plu = [product for product in catalog.products if product.plu.startswith(text)]
     try:
-        by_code = [catalog.of_gtin(canonical_gtin(text))]
+        by_code = [catalog.of_gtin(gtin14(text))]
     except ValueError:
         by_code = []
     return tuple(product for product in (*by_code, *by_plu) if product)[:FOUND_MAX]

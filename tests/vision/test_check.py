@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from cart.vision import check, overlap, reader
-from cart.wire import bars, gs1
+from cart.wire import bars
+from cart.wire.gtin import check_digit, has_valid_check_digit
 from tests import labels
 
 CODES = [("EAN13", "9506000134352"), ("UPCA", "023942431015"), ("EAN8", "96385074"), ("UPCE", "04252614")]
@@ -16,7 +17,7 @@ def one_digit_off(symbology, text):
     for place in range(1, len(text) - 1):
         for digit in "0123456789":
             changed = text[:place] + digit + text[place + 1 :]
-            yield changed[:-1] + gs1.check_digit(changed[:-1])
+            yield changed[:-1] + check_digit(changed[:-1])
 
 
 @pytest.mark.parametrize(("symbology", "text"), CODES)
@@ -45,7 +46,7 @@ def test_ones_and_sevens_are_told_apart_under_ink_spread_and_blur():
     right = check.fit_of(seen, corners, "UPCA", "023942431015")
     assert right.score > 0.96
     assert right.margin > 0
-    assert gs1.has_valid_check_digit("9074932437075")
+    assert has_valid_check_digit("9074932437075")
     assert check.fit_of(seen, corners, "EAN13", "9074932437075").margin < -0.01
 
 

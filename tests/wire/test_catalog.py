@@ -6,7 +6,8 @@ import pytest
 
 from cart.core.catalog import PIECE, WEIGHT
 from cart.edge.catalog_file import load_catalog
-from cart.wire.catalog import FAULTS_MAX, PRODUCTS_MAX, canonical_gtin, parse_catalog
+from cart.wire.catalog import FAULTS_MAX, PRODUCTS_MAX, parse_catalog
+from cart.wire.gtin import gtin14
 
 HEADER = "# catalog version=7 currency=EUR\n"
 COLUMNS = "id,name,sold_by,price_minor,mass_mg,mass_sd_mg,gtins,plu,label\n"
@@ -111,8 +112,8 @@ def test_a_mass_that_tells_little_is_a_warning_not_a_fault():
 
 
 def test_every_gtin_length_becomes_the_same_code():
-    assert canonical_gtin("036000291452") == canonical_gtin("0036000291452") == "00036000291452"
-    assert canonical_gtin("96385074") == "00000096385074"
+    assert gtin14("036000291452") == gtin14("0036000291452") == "00036000291452"
+    assert gtin14("96385074") == "00000096385074"
 
 
 def test_the_demo_store_sells_every_class_of_the_photos(shared_data):
