@@ -130,7 +130,8 @@ def _suggested(state: State, live: Live) -> tuple[Product, ...]:
 def _notices(state: State) -> tuple[str, ...]:
     trip = state.trip
     standing = (
-        ("scale_lost", state.load_state != "ok" or "scale" in state.lost),
+        ("over_capacity", state.load_state == "over_range"),
+        ("scale_lost", state.load_state not in ("ok", "over_range") or "scale" in state.lost),
         ("camera_lost", "vision" in state.lost),
         ("camera_covered", "view" in state.lost and "vision" not in state.lost),
         ("offline", not state.sync.online),

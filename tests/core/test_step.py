@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cart.core import taps
+from cart.core import session, taps
 from cart.core.catalog import Catalog, Product
 from cart.core.effects import CloseCharge, CommitSale, Publish, Save, Show
 from cart.core.events import (
@@ -79,8 +79,10 @@ class World:
         assert all(number < trip.next_id for number in ids)
         assert self.state.screen.total_minor == sum(line.amount_minor for line in trip.lines)
         assert sum(row.amount_minor for row in self.state.screen.lines) == self.state.screen.total_minor
-        if trip.prompt is not None:
-            assert trip.prompt.doubt_id in [doubt.id for doubt in trip.doubts]
+        open_ids = {doubt.id for doubt in trip.doubts if doubt.kind != "own"}
+        assert trip.prompt is None or trip.prompt.doubt_id in open_ids
+        if trip.phase in session.SHOPPING_PHASES:
+            assert {live.doubt_id for live in self.state.lives if live.doubt_id} == open_ids
         for effect in effects:
             assert codec.decode(codec.encode(effect)) == effect
             if isinstance(effect, CommitSale) and before.trip.phase == "locked":
@@ -376,3 +378,9 @@ def test_the_stored_lines_are_told_from_those_still_being_stored():
     for effect in list(world.pending):
         world.feed(Saved(world.t_ns, effect.seq))
     assert [row.state for row in world.state.screen.lines] == ["saved"]
+
+
+def test_a_cart_that_is_too_heavy_says_so_and_not_that_its_scale_is_silent():
+    world = shopping_with_milk()
+    world.tell(LoadState("over_range", 0))
+    assert {"over_capacity", "scale_lost"} & set(world.state.screen.notices) == {"over_capacity"}
