@@ -11,7 +11,7 @@ assumptions until a store has measured them; the trip benchmark varies them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import isqrt
@@ -367,8 +367,3 @@ def _look_words(look: Look | None, support: int) -> str:
     if look is None or abs(support) < 400:
         return ""
     return f"; the camera {'agrees' if support > 0 else 'disagrees'} {odds_words(abs(support))}"
-
-
-def touched_lines(hypotheses: Iterable[Hypothesis]) -> tuple[int, ...]:
-    """Return the first line of each "taken" hypothesis, in order: what to offer when asking."""
-    return tuple(h.lines[0] for h in hypotheses if h.kind == "taken" and len(h.lines) == 1)
