@@ -40,14 +40,20 @@ def sockets(folder: Path) -> Sockets:
     return found
 
 
-def command(kernel: Kernel, disk: Path, kernel_words: str, screen_port: int, lines: Sockets) -> list[str]:
+class Card(NamedTuple):
+    """The board's disk: an image that the guest changes, and the file that logs each write and each flush."""
+
+    image: Path
+    write_log: Path
+
+
+def command(kernel: Kernel, card: Card, kernel_words: str, screen_port: int, lines: Sockets) -> list[str]:
     """Return the words that start the board.
 
     kernel_words  what the card tells the kernel, its root among it
     screen_port   of this machine, led to the same port of the guest
 
-    The disk's cache is written through to the file when the guest asks for it, and not before: what the guest was told
-    is on disk survives the loss of this process.
+    Flushes of the guest are honoured, and are in the log of writes: see power_cut.py.
     """
     return [
         PROGRAM,
@@ -55,7 +61,7 @@ def command(kernel: Kernel, disk: Path, kernel_words: str, screen_port: int, lin
         *("-accel", "tcg,thread=multi"),
         *("-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio"),
         *("-qmp", f"unix:{lines.control},server=on,wait=off"),
-        *("-drive", f"if=none,id=card,file={disk},format=raw,cache=writeback"),
+        *("-blockdev", _blockdev(card)),
         *("-device", "virtio-blk-pci,drive=card"),
         *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{screen_port}-{GUEST_ADDRESS}:{screen_port}"),
         *("-device", "virtio-net-pci,netdev=net,romfile="),
@@ -111,6 +117,13 @@ class Board:
                     while b'"return"' not in (line := answers.readline()):
                         if not line or b'"error"' in line:
                             raise OSError(f"{what}: {line!r}")
+
+
+def _blockdev(card: Card) -> str:
+    """Return the disk as the emulator's block layer takes it; a comma in a path is doubled."""
+    image, log = (str(path).replace(",", ",,") for path in card)
+    options = "driver=blklogwrites,node-name=card,log-sector-size=512"
+    return f"{options},file.driver=file,file.filename={image},log.driver=file,log.filename={log}"
 
 
 def _with_us() -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from cart.__main__ import describe
-from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Fault
+from cart.faults import EXIT_OK, Fault
 from tools.booting import board, carted, debian, disk, journey, needs, shopping
 from tools.booting.cell import Cell
 from tools.booting.store import Store
@@ -39,8 +39,8 @@ def main(argv: list[str] | None = None, description: str | None = None) -> int:
             _test(args, kernel, stock, Path(folder), log)
             return EXIT_OK
     except Fault as fault:
-        print(describe(fault).replace("cart: ", "boot_test: ", 1), file=sys.stderr)
-        return EXIT_FAILED if fault.code.startswith("BOOT-") else fault.text.exit_code
+        print(_described(fault), file=sys.stderr)
+        return fault.text.exit_code
     except KeyboardInterrupt:
         return 130
 
@@ -53,17 +53,16 @@ def _test(args: argparse.Namespace, kernel: debian.Kernel, stock: Path, folder: 
         print(f"== {line}", file=log, flush=True)
 
     with contextlib.ExitStack() as ending:
-        store, cell, lines = Store(folder / "store"), Cell(SEED), board.sockets(folder)
+        store, cell = Store(folder / "store"), Cell(SEED)
         ending.callback(store.close)
         ending.callback(cell.stop)
         store.open()
         trip = journey.Journey(store, cell, CART, args.patience, say)
         wanted = carted.Wanted(CART, board.HOST_SEEN_FROM_GUEST, store.port, args.port, store.public_key)
         card = carted.make(stock, wanted, args.cache.expanduser(), folder, trip.step)
-        words = board.command(kernel, card, disk.kernel_words(card), args.port, lines)
-        machine = journey.Machine(words, lines, log)
+        machine = journey.Machine(kernel, disk.kernel_words(card), args.port, folder, log)
         try:
-            trip.run(machine, shopping.Customer(cell, args.port, args.patience, say))
+            trip.run(machine, card, shopping.Customer(cell, args.port, args.patience, say))
         finally:
             for fact in trip.facts:
                 say(fact)
@@ -72,12 +71,16 @@ def _test(args: argparse.Namespace, kernel: debian.Kernel, stock: Path, folder: 
 
 def _lacks(lacking: needs.Missing, *, optional: bool) -> int:
     """Say what is missing; with `optional` that is no failure."""
-    print("boot_test: this machine lacks what the boot test needs. Run:", file=sys.stderr)
-    print(lacking.remedy(), file=sys.stderr)
+    fault = Fault("BOOT-MISSING", f"\n{lacking.remedy()}")
+    print(_described(fault), file=sys.stderr)
     if optional:
         print("SKIPPED: the boot test did not run")
         return EXIT_OK
-    return EXIT_USAGE
+    return fault.text.exit_code
+
+
+def _described(fault: Fault) -> str:
+    return describe(fault).replace("cart: ", "boot_test: ", 1)
 
 
 @contextlib.contextmanager

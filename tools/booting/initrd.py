@@ -43,11 +43,11 @@ while [ ! -b "$root" ] && [ $tries -lt 150 ]; do
     /bin/busybox usleep 100000
     tries=$((tries + 1))
 done
-/bin/busybox mount -t ext4 -o rw "$root" /root || exec /bin/busybox poweroff -f
+/bin/busybox mount -t ext4 -o rw "$root" /system || exec /bin/busybox poweroff -f
 for filesystem in proc sys dev; do
-    /bin/busybox mount --move /$filesystem /root/$filesystem
+    /bin/busybox mount --move /$filesystem /system/$filesystem
 done
-exec /bin/busybox switch_root /root /sbin/init
+exec /bin/busybox switch_root /system /sbin/init
 """
 
 
@@ -68,7 +68,7 @@ def build(busybox: bytes, modules_dir: Path, names: tuple[str, ...] = MODULES) -
     """
     builtin = (modules_dir / "modules.builtin").read_text(encoding="ascii")
     order = load_order((modules_dir / "modules.dep").read_text(encoding="ascii"), builtin, names)
-    entries = [Entry(name, stat.S_IFDIR | 0o755) for name in ("bin", "dev", "modules", "proc", "root", "sys")]
+    entries = [Entry(name, stat.S_IFDIR | 0o755) for name in ("bin", "dev", "modules", "proc", "sys", "system")]
     # Without a console node the script would have nowhere to say what is wrong.
     entries.append(Entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1)))
     entries.append(Entry("bin/busybox", stat.S_IFREG | 0o755, busybox))

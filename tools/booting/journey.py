@@ -7,14 +7,18 @@ the ledger holds both charges, each once, and each of what was really taken
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from cart.clock import SystemClock
 from cart.faults import Fault
-from tools.booting import board, shopping
+from tools.booting import board, power_cut, shopping
 from tools.booting.board import Board
 from tools.booting.cell import Cell
+from tools.booting.debian import Kernel
 from tools.booting.store import Store
+from tools.imaging import copying
+from tools.imaging.progress import Progress
 
 READY_S, ONLINE_S, GPIO_S, PUSH_S = 300, 120, 120, 0.3
 POWER_S = 60
@@ -32,10 +36,18 @@ class Step(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """What is switched on: the emulator's words, where the board's lines end, and where its console is kept."""
+    """What is switched on, but for its card.
 
-    words: list[str]
-    lines: board.Sockets
+    kernel, kernel_words  what it starts with
+    screen_port           of this machine
+    folder                for its sockets, its log of writes and the card after the cut; with a short path
+    console_log           what its console says is kept here
+    """
+
+    kernel: Kernel
+    kernel_words: str
+    screen_port: int
+    folder: Path
     console_log: IO[str]
 
 
@@ -62,9 +74,14 @@ class Journey:
         """Seconds that all steps together took."""
         return sum(step.took_s for step in self.steps)
 
-    def run(self, machine: Machine, customer: shopping.Customer) -> None:
-        """Do all of it with a board that is off; Fault BOOT-STUCK or BOOT-WRONG where the cart does not do its part."""
-        with self._switched_on(machine, "first start") as cart:
+    def run(self, machine: Machine, card: Path, customer: shopping.Customer) -> None:
+        """Do all of it; Fault BOOT-STUCK or BOOT-WRONG where the cart does not do its part.
+
+        card  the image with the cart, which is changed
+        """
+        after = machine.folder / "after.img"
+        copying.copy(card, after, Progress(quiet=True))
+        with self._switched_on(machine, card, "first start") as cart:
             self._store.register(self._cart, self._ready(cart, customer, "first start")["key"])
             self._panel(cart)
             with self.step("trip 1, to the store's receipt"), _no_crash(cart):
@@ -74,11 +91,14 @@ class Journey:
             with self.step("basket emptied; trip 2, to its second item"), _no_crash(cart):
                 customer.do(shopping.EMPTIED)
                 customer.do(shopping.SECOND_BEGUN)
-        with self._switched_on(machine, "second start") as cart:
+        left = power_cut.replay(_write_log(machine), after)
+        self.facts.append(f"of the guest's writes {left.kept} were flushed before the cut, {left.lost} are lost")
+        with self._switched_on(machine, after, "second start") as cart:
             self._ready(cart, customer, "second start")
             with self.step("trip 2 goes on with its basket, to the store's receipt"), _no_crash(cart):
                 customer.do(shopping.SECOND_FINISHED)
             self._check_ledger([*trips, customer.goods()])
+            _check_crash(cart, CRASH_TOLD_S)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -90,13 +110,16 @@ class Journey:
         self._say(f"{took_s:6.1f} s  {name}")
 
     @contextmanager
-    def _switched_on(self, machine: Machine, which: str) -> Iterator[Board]:
+    def _switched_on(self, machine: Machine, card: Path, which: str) -> Iterator[Board]:
         """Switch the board on, and cut its power at the end: nothing is ever shut down in order."""
-        for path in machine.lines:
+        lines, log = board.sockets(machine.folder), _write_log(machine)
+        for path in lines:
             path.unlink(missing_ok=True)
+        log.write_bytes(b"")
+        words = board.command(machine.kernel, board.Card(card, log), machine.kernel_words, machine.screen_port, lines)
         self._say(f"power on: {which}")
         machine.console_log.write(f"\n== power on: {which} ==\n")
-        cart = Board(machine.words, machine.lines, machine.console_log)
+        cart = Board(words, lines, machine.console_log)
         try:
             yield cart
         finally:
@@ -154,13 +177,23 @@ class Journey:
         self.facts.append(f"the ledger holds {len(charges)} charge(s), as really taken: {amounts}")
 
 
+def _write_log(machine: Machine) -> Path:
+    return machine.folder / "writes.log"
+
+
 @contextmanager
 def _no_crash(cart: Board) -> Iterator[None]:
     """Turn whatever comes of a daemon that crashed meanwhile into BOOT-WRONG with its last words."""
     try:
         yield
-    finally:
-        crash = cart.console.report_within("crashed", CRASH_TOLD_S)
-        if crash is not None:
-            unit = crash["crashed"]
-            raise Fault("BOOT-WRONG", f"cart.service was started again {unit['NRestarts']} times: {crash['why']}")
+    except Fault:
+        _check_crash(cart, CRASH_TOLD_S)
+        raise
+    _check_crash(cart, 0)
+
+
+def _check_crash(cart: Board, timeout_s: float) -> None:
+    crash = cart.console.report_within("crashed", timeout_s)
+    if crash is not None:
+        unit = crash["crashed"]
+        raise Fault("BOOT-WRONG", f"cart.service was started again {unit['NRestarts']} times: {crash['why']}")

@@ -67,7 +67,7 @@ def test_the_end_of_the_machine_ends_the_waiting_at_once_and_again(line):
     guest.close()
     for _ in range(2):
         with pytest.raises(Fault, match="the machine ended"):
-            heard.wait_for("never", 60)
+            heard.wait_for("never", 5)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_disaster_ends_the_waiting_at_once(line, words):
     heard, guest = line
     guest.write(words + b"\n")
     with pytest.raises(Fault) as caught:
-        heard.wait_for("never", 60)
-    assert words.decode()[:10] in caught.value.detail
+        heard.wait_for("never", 5)
+    assert caught.value.detail.startswith(words.decode())
 
 
 def test_every_line_is_in_the_log_with_its_time():

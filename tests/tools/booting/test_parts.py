@@ -1,4 +1,4 @@
-"""The parts of the boot test that need no emulator: sources, words for the kernel, the ledger's check, the cart's file."""
+"""The parts of the boot test that need no emulator: sources, words for the kernel, the ledger's check."""
 
 import json
 from pathlib import Path
@@ -19,6 +19,7 @@ Debian|trixie-backports|main|http://mirror.example/debian/
 Debian|trixie-security|main|http://mirror.example/security/
 . nodistro|nodistro|main|http://others.example/
 """
+KERNEL = Kernel(Path("vmlinuz"), Path("initrd.gz"), "6.1")
 GOODS = [
     {"product_id": "banana", "sold_by": "weight", "unit_price_minor": 189, "mass_mg": 850_000},
     {"product_id": "red-bell-pepper", "sold_by": "weight", "unit_price_minor": 449, "mass_mg": 410_000},
@@ -60,10 +61,16 @@ def test_a_root_on_another_disk_is_a_fault_of_the_image(root):
     assert caught.value.code == "BOOT-WRONG"
 
 
-def test_what_the_guest_was_told_is_on_disk_really_is():
+def test_flushes_of_the_guest_are_honoured_and_logged():
     words = " ".join(_command())
-    assert "cache=writeback" in words
+    assert "driver=blklogwrites" in words
+    assert "no-flush" not in words
     assert "unsafe" not in words
+
+
+def test_a_comma_in_a_path_is_no_end_of_an_option():
+    words = board.command(KERNEL, board.Card(Path("a,b.img"), Path("w.log")), "", 18_080, board.sockets(Path("run")))
+    assert any("file.filename=a,,b.img," in word for word in words)
 
 
 def test_nobody_but_this_machine_reaches_the_guest():
@@ -82,8 +89,8 @@ def test_every_file_for_the_guest_is_put_somewhere():
 
 
 def _command() -> list[str]:
-    kernel = Kernel(Path("vmlinuz"), Path("initrd.gz"), "6.1")
-    return board.command(kernel, Path("card.img"), "cartroot=/dev/vda2", 18_080, board.sockets(Path("run")))
+    card = board.Card(Path("card.img"), Path("writes.log"))
+    return board.command(KERNEL, card, "cartroot=/dev/vda2", 18_080, board.sockets(Path("run")))
 
 
 # -- the cart and its shopper ----------------------------------------------------------------------
