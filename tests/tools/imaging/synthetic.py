@@ -47,20 +47,36 @@ def needs_programs() -> None:
         pytest.skip(f"needs {' '.join(missing)}: ./tools/test installs them")
 
 
-def make(path: Path, system: System = System()) -> Path:
-    """Make an image at `path` and return it."""
+def make(path: Path, system: System = System(), root_mb: int = ROOT_BYTES // MIB) -> Path:
+    """Make an image at `path`, sparse, with a root partition of `root_mb` MiB, and return it."""
     needs_programs()
     tree = path.parent / f"{path.name}.tree"
     fill(tree, system)
     with path.open("wb") as file:
-        file.truncate(ROOT_START + ROOT_BYTES)
+        file.truncate(ROOT_START + root_mb * MIB)
     table = f"label: dos\nlabel-id: 0xc0ffee01\n{BOOT_START // 512},{BOOT_BYTES // 512},c,*\n"
-    table += f"{ROOT_START // 512},{ROOT_BYTES // 512},83\n"
+    table += f"{ROOT_START // 512},{root_mb * MIB // 512},83\n"
     programs.run("sfdisk", "-q", "--no-reread", "--no-tell-kernel", str(path), stdin=table)
     fat = ("-F", "32", "-s", "1", "-n", "bootfs", "-i", "C0FFEE01", "--invariant", "--offset", str(BOOT_START // 512))
     run("mkfs.vfat", *fat, str(path), str(BOOT_BYTES // 1024))
     ext4 = f"offset={ROOT_START},hash_seed={UUID},root_owner=0:0"
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-U", UUID, "-L", "rootfs", "-E", ext4, "-d", str(tree), str(path), "48M")
+    run(
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-U",
+        UUID,
+        "-L",
+        "rootfs",
+        "-E",
+        ext4,
+        "-d",
+        str(tree),
+        str(path),
+        f"{root_mb}M",
+    )
     for name, text in boot_texts().items():
         source = tree / name
         source.write_text(text)
