@@ -240,7 +240,7 @@ def _key(verdict: decision.Verdict, suspect: str, *, slight: bool) -> tuple[str,
         return SLIGHT if slight else (*UNKNOWN, suspect)
     best = verdict.best
     numbers = (*best.scans, *best.lines, best.doubt_id)
-    return (best.kind, *best.products, *(str(number) for number in numbers))
+    return (best.kind, *best.products, *(f"#{number}" for number in numbers))
 
 
 def _undone(state: State, live: Live) -> State:

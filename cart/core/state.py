@@ -27,7 +27,7 @@ class Gone:
 class Live:
     """A change of load that is still under judgement, or still unexplained.
 
-    key        what it was explained by: ("unknown", suspect), ("scan", products...), ...
+    key        what it was explained by: ("unknown", suspect), ("scan", products..., "#1"), ...
     lines      lines that it added
     gone       lines that it took out
     back       lines that it brought back, which had been taken out before
