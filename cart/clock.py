@@ -7,7 +7,6 @@ monotonic time only; wall time is for receipts and people. The seam is `cart.por
 import time
 
 NS_PER_MS = 1_000_000
-MS_PER_S = 1_000
 
 
 class SystemClock:

@@ -58,11 +58,6 @@ def measured_ranges(network: Network, batches: Iterable[np.ndarray]) -> dict[str
     return {name: (low[name], high[name]) for name in low}
 
 
-def float_embeddings(network: Network, batch: np.ndarray) -> np.ndarray:
-    """Return the float32 embeddings (n, 1280) of uint8 (n, side, side, 3) RGB photos, before quantisation."""
-    return dict(_tensors(network, batch))[EMBEDDING].numpy()
-
-
 def _blocks(state: State) -> Iterator[Block]:
     index = 0
     for repeats, first_stride, expansion in STAGES:
