@@ -179,7 +179,7 @@ def test_a_cut_at_any_operation_leaves_no_card_that_boots_and_the_next_attempt_f
             with Card(device) as card:
                 resumed.append(write(card, image, tmp_path).resumed_bytes)
             assert loops.contents(device)[: len(wanted)] == wanted, f"wrong after a cut at operation {operations}"
-    assert len(resumed) > 20
+    assert len(resumed) >= 15
     # The journal is saved beside the writing: where exactly each attempt went on is not fixed.
     assert min(resumed) == 0
     assert max(resumed) >= 9 * MIB
