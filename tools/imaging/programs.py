@@ -47,6 +47,8 @@ def environment(epoch: int) -> dict[str, str]:
         "TZ": "UTC",
         "SOURCE_DATE_EPOCH": str(epoch),
         "E2FSPROGS_FAKE_TIME": str(epoch),
+        # e2fsck has a clock of its own, and writes it into the superblock.
+        "E2FSCK_TIME": str(epoch),
         # A person's own ~/.mtoolsrc must not change what is written.
         "MTOOLSRC": os.devnull,
         "HOME": "/nonexistent",

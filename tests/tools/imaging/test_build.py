@@ -174,6 +174,12 @@ def test_the_root_partition_grows_for_the_room_that_is_wanted(order):
     assert image.table.disk_id == "0xc0ffee01"
     assert image.root.header().free_bytes >= 80 << 20
     assert verify.differences(image, told) == []
+    with order.out.open("rb") as file:
+        file.seek(synthetic.ROOT_START + 1024)
+        superblock = file.read(1024)
+    # s_mkfs_time, s_wtime and s_lastcheck: the present in one of them would make each build another.
+    times = {int.from_bytes(superblock[at : at + 4], "little") for at in (0x108, 0x30, 0x40)}
+    assert times == {synthetic.EPOCH}
 
 
 def test_imager_can_read_the_list(built):
