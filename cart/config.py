@@ -242,7 +242,7 @@ def load(path: Path) -> Config:
     text = _read(path)
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless numbers, endless nesting
         raise ConfigFault(name, [_syntax_line(name, str(error))]) from None
     found = find_faults(data, text, key_texts())
     if found:

@@ -163,3 +163,9 @@ def test_the_schema_knows_every_key():
 def test_what_the_core_takes_is_configured_whole_with_the_same_defaults(section, module, name):
     ours = {text.key: text.default for text in config.key_texts() if text.section == section}
     assert ours == dataclasses.asdict(getattr(import_module(module), name)())
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 40_000, "x = " + "9" * 5_000])
+def test_text_that_the_parser_cannot_hold_is_a_fault(tmp_path, text):
+    (told,) = faults_of(tmp_path, text)
+    assert told.startswith("cart.toml:1: not TOML: ")

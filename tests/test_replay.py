@@ -200,3 +200,10 @@ def test_what_is_no_recording_is_said(tmp_path, capsys, content):
     assert main(["replay", str(path)]) == 1
     assert "RECORDING-BAD" in capsys.readouterr().err
     assert main(["replay", str(tmp_path / "absent")]) == 1
+
+
+def test_a_head_nested_without_end_is_no_recording(tmp_path, capsys):
+    path = tmp_path / "deep.rec"
+    path.write_bytes(recording._line("H", 1, b"[" * 90_000))
+    assert main(["replay", str(path)]) == 1
+    assert "RECORDING-BAD" in capsys.readouterr().err

@@ -88,7 +88,7 @@ def verified(model_dir: Path) -> str:
     manifest = _read(model_dir / MANIFEST_FILE)
     try:
         expected = dict(json.loads(manifest)["sha256"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} is not a manifest") from error
     if NETWORK_FILE not in expected:
         raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} does not name {NETWORK_FILE}")

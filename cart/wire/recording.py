@@ -134,7 +134,10 @@ def read_head(line: bytes) -> Head:
     letter, _, json = split(line)
     if letter != "H":
         raise ValueError("a recording starts with its head")
-    parsed = msgspec.json.decode(json)
+    try:
+        parsed = msgspec.json.decode(json)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(parsed, dict) or parsed.get("format") != FORMAT:
         raise ValueError(f"the recording is not of format {FORMAT}")
     head: Head = codec.convert(parsed, Head)

@@ -119,3 +119,8 @@ def test_the_model_is_named_by_the_hash_of_its_manifest(packaged):
 def test_importing_the_module_loads_no_runtime():
     code = "import sys, cart.edge.classifier; print(sorted({'tflite_runtime', 'ai_edge_litert'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_manifest_nested_without_end_is_refused(model_dir):
+    (model_dir / "manifest.json").write_text("[" * 200_000, encoding="utf-8")
+    assert code_of(model_dir) == "MODEL-HASH"
