@@ -140,17 +140,21 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
     file = Path(path.removeprefix("//"))
     if not create and not file.exists():
         raise Fault("LEDGER-BAD", f"{file}: no such file")
-    return SqliteLedger(file)
+    return SqliteLedger(file, create=create)
 
 
 class SqliteLedger:
     """The ledger in one SQLite file; used by one thread."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file at `path`; LEDGER-BAD where that fails."""
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """Open or make the file at `path`, or only read it unless `create`; LEDGER-BAD where that fails."""
+        self._path = path
         with _faults(path):
+            if not create:
+                # A report changes nothing: another file that was named by mistake must not become a ledger.
+                self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+                return
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._path = path
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")

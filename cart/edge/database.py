@@ -271,13 +271,21 @@ def open_database(path: Path, clock: Clock, random_hex: Callable[[int], str]) ->
 
 
 def look_into(path: Path, clock: Clock) -> Database:
-    """Return the database at `path` for reading only, beside a running daemon; DATABASE-MISSING or DATABASE-BAD."""
+    """Return the database at `path` for reading only, beside a running daemon; DATABASE-MISSING or DATABASE-BAD.
+
+    Not a byte of the file changes, whatever it is: a damaged one is evidence.
+    """
     if not path.exists():
         raise Fault("DATABASE-MISSING", str(path))
     try:
-        connection = connect(path)
-        connection.execute("PRAGMA query_only = ON")
-        return Database(connection, clock)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_MS / 1_000, isolation_level=None
+        )
+        try:
+            return Database(connection, clock)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.DatabaseError as error:
         raise Fault("DATABASE-BAD", f"{path}: {error}") from None
 
@@ -289,7 +297,7 @@ def files_set_aside(path: Path) -> list[Path]:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection with the settings that the money needs, each asked back; never another one."""
+    """Return a connection with the settings that the money needs, each asked back; never another one to write with."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1_000, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -257,3 +257,15 @@ def test_the_broker_may_be_named_with_or_without_scheme_and_port():
     for text in ("x:0", "x:70000", "x:y", "", "tcp://x/y"):
         with pytest.raises(Exception, match="not HOST:PORT"):
             broker_address(text)
+
+
+@pytest.mark.parametrize("verb", ["ledger", "gaps", "quarantine"])
+def test_a_report_on_a_file_that_is_no_ledger_says_so_and_changes_nothing(tmp_path, capsys, verb):
+    path = tmp_path / "other.sqlite3"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE other (one TEXT)")
+    connection.close()
+    before = path.read_bytes()
+    assert main([verb, "--db", f"sqlite:{path}"]) == 4
+    assert "LEDGER-BAD" in capsys.readouterr().err
+    assert path.read_bytes() == before

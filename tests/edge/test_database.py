@@ -283,3 +283,16 @@ def rows_of(path, query):
         return connection.execute(query).fetchall()
     finally:
         connection.close()
+
+
+def test_looking_into_a_file_changes_no_byte_of_it(tmp_path):
+    other, empty = tmp_path / "other.sqlite3", tmp_path / "empty.sqlite3"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE other (one TEXT)")
+    connection.close()
+    empty.write_bytes(b"")
+    for file in (other, empty):
+        before = file.read_bytes()
+        with pytest.raises(Fault, match="DATABASE-BAD"):
+            look_into(file, ManualClock())
+        assert file.read_bytes() == before
