@@ -75,13 +75,19 @@ class Registry:
 
 
 def make_store_key(directory: Path) -> StoreKey:
-    """Return the store's key, made with its .pub file unless it is there already: receipts out there name it."""
+    """Return the store's key, made with its .pub file unless it is there already: receipts out there name it.
+
+    KEY-MISSING where none can be made.
+    """
     key_path = directory / "store.key"
-    if not key_path.exists():
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private = Ed25519PrivateKey.generate()
-        _write_new(key_path, private)
-        (directory / "store.pub").write_bytes(_public_pem(private.public_key()))
+    try:
+        if not key_path.exists():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private = Ed25519PrivateKey.generate()
+            _write_new(key_path, private)
+            (directory / "store.pub").write_bytes(_public_pem(private.public_key()))
+    except OSError as error:
+        raise _cannot_make(directory, error) from None
     return load_store_key(directory)
 
 
@@ -108,11 +114,18 @@ def register_cart(directory: Path, cart: str, public_path: Path) -> str:
     if not CART_NAME.fullmatch(cart):
         raise Fault("KEY-BAD", f"{cart!r} is not a cart's name")
     public = _load_public(public_path)
-    (directory / "carts").mkdir(parents=True, exist_ok=True)
-    part = directory / "carts" / f"{cart}.part"
-    part.write_bytes(_public_pem(public))
-    part.replace(directory / "carts" / f"{cart}.pub")
+    try:
+        (directory / "carts").mkdir(parents=True, exist_ok=True)
+        part = directory / "carts" / f"{cart}.part"
+        part.write_bytes(_public_pem(public))
+        part.replace(directory / "carts" / f"{cart}.pub")
+    except OSError as error:
+        raise _cannot_make(directory, error) from None
     return _key_id(public)
+
+
+def _cannot_make(directory: Path, error: OSError) -> Fault:
+    return Fault("KEY-MISSING", f"{directory}: no key can be made here: {error.strerror}")
 
 
 def _key_id(public: Ed25519PublicKey) -> str:

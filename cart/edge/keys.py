@@ -60,16 +60,19 @@ class Signer:
 def make_pair(directory: Path, name: str) -> Signer:
     """Return the pair NAME.key and NAME.pub in `directory`, made now unless the key is there already.
 
-    An existing key is never replaced: charges that wait were signed with it.
+    An existing key is never replaced: charges that wait were signed with it. KEY-MISSING where none can be made.
     """
     key_path = directory / f"{name}.key"
-    if not key_path.exists():
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_new(key_path, _private_pem(Ed25519PrivateKey.generate()))
-    signer = load_signer(key_path)
-    public_path = directory / f"{name}.pub"
-    if not public_path.exists():
-        public_path.write_bytes(signer.verifier.pem())
+    try:
+        if not key_path.exists():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_new(key_path, _private_pem(Ed25519PrivateKey.generate()))
+        signer = load_signer(key_path)
+        public_path = directory / f"{name}.pub"
+        if not public_path.exists():
+            public_path.write_bytes(signer.verifier.pem())
+    except OSError as error:
+        raise Fault("KEY-MISSING", f"{directory}: no key can be made here: {error.strerror}") from None
     return signer
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from cart.core.effects import Effect, KeepCrop
 from cart.core.events import SCORES_MAX, TEXT_MAX, Classified, Sighted, SourceBack, SourceLost, VisionAlive
+from cart.faults import Fault
 from cart.wire.codec import decode, encode
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ class LinkReader:
         self._lost = False
 
     def start(self, put: Put) -> None:
-        """Bind the socket and begin to deliver; OSError when the run folder cannot be used."""
-        bound = bind(self._path)
+        """Bind the socket and begin to deliver; Fault RUN-DIR-BAD when the run folder cannot be used."""
+        try:
+            bound = bind(self._path)
+        except OSError as error:
+            raise Fault("RUN-DIR-BAD", f"{self._path.parent}: {error.strerror or error}") from error
         bound.settimeout(WAIT_S)
         self._thread = threading.Thread(target=self._run, args=(bound, put), name="vision-link", daemon=True)
         self._thread.start()

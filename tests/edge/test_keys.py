@@ -115,3 +115,17 @@ def test_a_name_that_is_no_cart_is_never_a_path(tmp_path, name):
         store_keys.Registry(tmp_path / "carts" / "..").verify(name, signer.key_id, b"x", signer.sign(b"x"))
     with pytest.raises(Fault, match="KEY-BAD"):
         store_keys.register_cart(tmp_path, name, tmp_path / "store.pub")
+
+
+def test_a_key_folder_that_is_none_is_a_fault_with_a_code(tmp_path):
+    signer = make_pair(tmp_path / "keys", "cart")
+    folder = tmp_path / "file"
+    folder.write_bytes(b"")
+    for make in (
+        lambda: cart_signer(folder),
+        lambda: store_keys.make_store_key(folder),
+        lambda: store_keys.register_cart(folder, "cart-1", tmp_path / "keys" / "cart.pub"),
+    ):
+        with pytest.raises(Fault, match=r"KEY-MISSING: .*/file: no key can be made here"):
+            make()
+    assert load_signer(tmp_path / "keys" / "cart.key").key_id == signer.key_id

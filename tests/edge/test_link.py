@@ -9,6 +9,7 @@ from cart.clock import ManualClock, SystemClock
 from cart.core.effects import KeepCrop, SetPanel
 from cart.core.events import Classified, Sighted, SourceBack, SourceLost, Tapped, VisionAlive
 from cart.edge import link
+from cart.faults import Fault
 from cart.wire.codec import encode
 
 WAIT_S = 5
@@ -155,3 +156,10 @@ def test_requests_for_pictures_reach_the_vision_process(tmp_path):
     sender.handle(KeepCrop(8, "nobody listens"))
     assert sender.dropped == 1
     sender.close()
+
+
+def test_a_run_folder_that_is_none_has_its_code(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for folder in (tmp_path / "file", tmp_path / ("x" * 120)):
+        with pytest.raises(Fault, match="RUN-DIR-BAD"):
+            link.LinkReader(folder, ManualClock()).start(lambda event: None)
