@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
@@ -36,11 +37,14 @@ def run(args: argparse.Namespace) -> int:
     if args.headless != bool(args.trip):
         print("cart bench: --headless and --trip NAME go together", file=sys.stderr)
         return EXIT_USAGE
+    from cart.edge.crashes import lock
     from cart.sim import bench
 
-    if args.headless:
-        return bench.run_trip(args.trip, args.state, args.seed, args.swap_labels, args.output == "json")
-    return bench.play(args.state, args.seed)
+    # A second bench on the same folder would write over the first one's configuration while it runs.
+    with lock(args.state / "bench") if args.state else nullcontext():
+        if args.headless:
+            return bench.run_trip(args.trip, args.state, args.seed, args.swap_labels, args.output == "json")
+        return bench.play(args.state, args.seed)
 
 
 def _scenarios(files: list[str], output: str) -> int:

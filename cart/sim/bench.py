@@ -86,7 +86,7 @@ def run_trip(name: str, state: Path | None, seed: int, swap_labels: bool, as_jso
     """Do one trip in real time; 0 when its charge is receipted and equals the truth, 1 when not, 2 for no such trip."""
     try:
         lines = parse(trip_text(name))
-    except (OSError, ScenarioError) as error:
+    except (OSError, UnicodeDecodeError, ScenarioError) as error:
         print(f"cart bench: trip {name}: {error}", file=sys.stderr)
         return EXIT_USAGE
     folder = state or Path(tempfile.mkdtemp(prefix="cart-bench-"))

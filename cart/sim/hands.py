@@ -69,7 +69,7 @@ class Hands:
         if do is None:
             return {"error": f"no act '{wanted.get('act')}'; there are {', '.join(sorted(_ACTS))}"}
         try:
-            return do(self, wanted, t_ns, base_ns)
+            return do(self, _checked(wanted), t_ns, base_ns)
         except (LookupError, TypeError, ValueError) as error:
             return {"error": str(error.args[0] if error.args else error)}
 
@@ -200,6 +200,21 @@ class Hands:
         self._order += 1
         heapq.heappush(self._later, (t_ns, self._order, what))
 
+
+def _checked(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the act; ValueError where a name is no text, or a mass or time is none that a cart ever meets."""
+    for key in ("product", "on", "code_of"):
+        if wanted.get(key) is not None and not isinstance(wanted[key], str):
+            raise ValueError(f"{key} is a text")
+    if "product" in wanted and wanted["product"] is None:
+        raise ValueError("product is a text")
+    for key, (least, most) in _LIMITS.items():
+        if wanted.get(key) is not None and not least <= int(wanted[key]) <= most:
+            raise ValueError(f"{key} is a whole number from {least} to {most}")
+    return wanted
+
+
+_LIMITS = {"mass_mg": (-100_000_000, 100_000_000), "for_ms": (0, 3_600_000)}
 
 _DEVICES = {
     "scale": ("well", "unplugged", "silent"),

@@ -220,3 +220,21 @@ def test_the_page_acts_in_the_world_for_this_machine_only(world):
         assert json.loads(request(port, "GET", "/state")[1])["devices"]["scale"] == "well"
     finally:
         page.stop()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        {"act": "put", "product": 5},
+        {"act": "scan", "product": None},
+        {"act": "label", "on": MILK, "code_of": 3},
+        {"act": "put", "product": MILK, "mass_mg": 10**30},
+        {"act": "lean", "for_ms": 10**40},
+        {"act": "lean", "for_ms": -1},
+    ],
+)
+def test_an_act_of_the_wrong_type_or_size_is_refused_in_words(act):
+    hands = hands_of()
+    assert list(hands.act(act, 0, 0)) == ["error"]
+    hands.happen(10**12)
+    assert hands.truth == []
