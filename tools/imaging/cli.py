@@ -5,6 +5,7 @@ object on standard output, a fault too: {"fault": CODE, "meaning", "detail", "ca
 """
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -28,14 +29,19 @@ def main(argv: list[str] | None = None, description: str | None = None) -> int:
     args = _parser(description).parse_args(argv)
     try:
         return args.run(args)
-    except Fault as fault:
-        if getattr(args, "output", "text") == "json":
-            print(json.dumps(_fault_row(fault)))
-        else:
-            print(describe(fault).replace("cart: ", "image: ", 1), file=sys.stderr)
-        return fault.text.exit_code
+    except Fault as met:
+        fault = met
+    except OSError as error:
+        # A disk that fills up or a folder that may not be written can be met in any step.
+        code = "IMAGE-DISK-FULL" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "IMAGE-UNREADABLE"
+        fault = Fault(code, f"{error.filename or 'while writing'}: {error.strerror}")
     except KeyboardInterrupt:
         return 130
+    if getattr(args, "output", "text") == "json":
+        print(json.dumps(_fault_row(fault)))
+    else:
+        print(describe(fault).replace("cart: ", "image: ", 1), file=sys.stderr)
+    return fault.text.exit_code
 
 
 def _parser(description: str | None) -> argparse.ArgumentParser:

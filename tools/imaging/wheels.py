@@ -126,8 +126,10 @@ def entries(wheel: Wheel, site: str, scratch: Path) -> Iterator[Entry]:
             path = posixpath.normpath(posixpath.join(site, place))
             if not path.startswith(posixpath.normpath(f"{site}/../../..") + "/"):
                 raise Fault("IMAGE-NAME", f"{wheel.path.name} would write {path}")
-            copy = scratch / f"{wheel.name}-{number}"
-            copy.write_bytes(archive.read(info))
+            copy, data = scratch / f"{wheel.name}-{number}", archive.read(info)
+            if script and data.startswith(b"#!python"):  # stands for the environment's own interpreter (PEP 427)
+                data = b"#!" + posixpath.normpath(f"{site}/../../../bin/python3").encode() + data[len("#!python") :]
+            copy.write_bytes(data)
             executable = script or (info.external_attr >> 16) & 0o111
             yield Entry(path, mode=0o755 if executable else 0o644, data=copy)
             if place.endswith(".dist-info/RECORD"):

@@ -141,6 +141,7 @@ def test_a_wheels_scripts_are_executable_and_lie_in_bin(tmp_path):
     (wheel,) = wheels.read_folder(synthetic.wheel(tmp_path / "w", "thing").parent)
     found = {entry.path: entry for entry in wheels.entries(wheel, "/e/lib/python3.11/site-packages", tmp_path)}
     assert found["/e/bin/thing-run"].mode == 0o755
+    assert found["/e/bin/thing-run"].data.read_bytes() == b"#!/e/bin/python3\n"
     assert found["/e/lib/python3.11/site-packages/thing/__init__.py"].mode == 0o644
 
 

@@ -1,5 +1,6 @@
 """`verify` and the block map: one wrong byte anywhere is found and named, and so is every changed file."""
 
+import errno
 import json
 import random
 import shutil
@@ -9,7 +10,7 @@ import pytest
 
 from cart.faults import Fault
 from tests.tools.imaging import synthetic
-from tools.imaging import bmap, cli, facts, manifest, programs, verify
+from tools.imaging import bmap, cli, copying, facts, manifest, programs, verify
 from tools.imaging.bmap import BLOCK_BYTES, RANGE_BYTES
 from tools.imaging.entries import Entry
 from tools.imaging.progress import Progress
@@ -244,3 +245,14 @@ def test_a_refusal_is_one_object_with_json_and_names_the_next_step_without(tmp_p
     assert json.loads(capsys.readouterr().out)["fault"] == "IMAGE-UNREADABLE"
     assert cli.main(["inspect", str(tmp_path / "none.img")]) == 1
     assert "next:" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_is_said_and_leaves_nothing(stock, house, tmp_path, monkeypatch, capsys):
+    def full(*_words):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(copying.os, "pwrite", full)
+    words = ["build", str(stock()), "--wheels", str(house()), "--out", str(tmp_path / "cart.img"), "-o", "json"]
+    assert cli.main(words) == 1
+    assert json.loads(capsys.readouterr().out)["fault"] == "IMAGE-DISK-FULL"
+    assert list(tmp_path.iterdir()) == []
