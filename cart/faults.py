@@ -502,4 +502,10 @@ FAULTS: dict[str, FaultText] = {
         "systemctl stop cart, or end the process named",
         EXIT_CONFIGURATION,
     ),
+    "TRIP-UNREADABLE": FaultText(
+        "the stored trip was written by another version; it was kept beside the database, and the cart started idle",
+        ("the package was downgraded", "the trip's row was changed by hand"),
+        "settle the basket with the shopper from the file trip-unreadable-*.json in [cart] state_dir",
+        EXIT_HARDWARE,
+    ),
 }

@@ -107,10 +107,20 @@ def change_doubt(trip: Trip, doubt: Doubt) -> Trip:
 
 
 def remove_doubt(trip: Trip, doubt_id: int) -> Trip:
-    """Return the trip without this doubt, and without the prompt that asked about it."""
+    """Return the trip without this doubt, the prompt that asked about it, and the flag that only it stood for."""
+    gone = doubt_of(trip, doubt_id)
     prompt = trip.prompt if trip.prompt and trip.prompt.doubt_id != doubt_id else None
     doubts = tuple(doubt for doubt in trip.doubts if doubt.id != doubt_id)
-    return replace(trip, doubts=doubts, prompt=prompt)
+    trip = replace(trip, doubts=doubts, prompt=prompt)
+    if gone is None or gone.kind != "flagged" or gone.product_id:
+        return trip  # a mismatch stays on the record: somebody insisted, or nobody answered
+    left = {flag_of(doubt) for doubt in doubts if doubt.kind == "flagged" and not doubt.product_id}
+    return replace(trip, flags=tuple(x for x in trip.flags if x != flag_of(gone) or x in left))
+
+
+def flag_of(doubt: Doubt) -> str:
+    """Return the flag of a doubt that nobody explained in time."""
+    return "unscanned" if doubt.delta_mg > 0 else "missing"
 
 
 def doubt_of(trip: Trip, doubt_id: int) -> Doubt | None:

@@ -53,6 +53,8 @@ def _commit(state: State, event: ExitSeen) -> Done:
     waiting = sum(charge.total_minor for charge in state.sync.outbox)
     if not trip.lines:
         return _phase(state, session.CANCEL), ()
+    if state.save_failed:
+        return state, (Note("SALE-NOT-STORED", "error", "no sale is made while the disk takes none"),)
     if total > limits.charge_minor_max or total + waiting > limits.unreceipted_minor_max:
         trip = replace(basket.flag(trip, "over_limit"), help=True)
         note = Note("CHARGE-LIMIT", "warning", f"{total} minor units need a member of staff")
@@ -72,7 +74,7 @@ def _commit(state: State, event: ExitSeen) -> Done:
 
 def _start(state: State, event: Tapped) -> Done:
     committing = any(isinstance(effect, CommitSale) for effect in state.unsaved)
-    if committing or not session.allows(state.trip.phase, session.START):
+    if state.save_failed or committing or not session.allows(state.trip.phase, session.START):
         return state, ()
     trip = Trip(
         trip_id=event.fresh_id,

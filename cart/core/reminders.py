@@ -45,6 +45,7 @@ def at_rest(state: State) -> bool:
     weighing = any(not live.final for live in state.lives)
     return (
         state.load_state == "ok"
+        and "scale" not in state.lost
         and state.gross_mg is not None
         and not weighing
         and state.standstill_ns >= state.changed_ns
@@ -182,7 +183,7 @@ def _flag(state: State, doubt: Doubt, live: Live) -> Done:
     trip = basket.change_doubt(state.trip, replace(doubt, kind="flagged"))
     if trip.prompt is not None and trip.prompt.doubt_id == doubt.id:
         trip = replace(trip, prompt=None)
-    code = "mismatch" if doubt.product_id else "unscanned" if doubt.delta_mg > 0 else "missing"
+    code = "mismatch" if doubt.product_id else basket.flag_of(doubt)
     state = replace(state, trip=basket.flag(trip, code))
     effects: tuple[Effect, ...] = (Note("FLAGGED", "warning", f"{code}: {doubt.reason}"),)
     look = look_at(state.looks, judge.moment_of(state, live))

@@ -148,7 +148,7 @@ def _notices(state: State) -> tuple[str, ...]:
 
 def _panel(state: State) -> tuple[str, str]:
     trip = state.trip
-    if "exit_unpaid" in trip.flags or any(x.kind == "flagged" for x in trip.doubts):
+    if state.save_failed or "exit_unpaid" in trip.flags or any(x.kind == "flagged" for x in trip.doubts):
         return ("red", "attention")
     if trip.prompt is not None or trip.help:
         return ("amber", "attention")

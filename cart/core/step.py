@@ -207,7 +207,13 @@ def _load_state(state: State, value: weight.LoadState) -> Done:
     gross_mg = state.gross_mg if value.state == "ok" else None
     state = replace(state, load_state=value.state, gross_mg=gross_mg, changed_ns=state.t_ns, weighing_ns=state.t_ns)
     level = "info" if value.state == "ok" else "error"
-    return state, (Note("SCALE-STATE", level, f"the scale is {value.state}"),)
+    return _unweighed(state), (Note("SCALE-STATE", level, f"the scale is {value.state}"),)
+
+
+def _unweighed(state: State) -> State:
+    """Return the state in which a fixed bill is open again: nothing is paid while nobody can weigh."""
+    weighs = state.load_state == "ok" and "scale" not in state.lost
+    return state if weighs else reminders.reopen(state)
 
 
 def _cell_identified(state: State, event: CellIdentified) -> Done:
@@ -305,7 +311,7 @@ def _message_refused(state: State, event: MessageRefused) -> Done:
 
 def _source_lost(state: State, event: SourceLost) -> Done:
     note = Note("SOURCE-LOST", "error", f"{event.name}: {event.reason}")
-    return _lost(state, event.name, True), (note,)
+    return _unweighed(_lost(state, event.name, True)), (note,)
 
 
 def _source_back(state: State, event: SourceBack) -> Done:

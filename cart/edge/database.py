@@ -176,12 +176,31 @@ class Database:
                 "SELECT charge_id, save_seq, sha256, total_minor, wall_ms FROM outbox WHERE state = 'waiting'"
                 " ORDER BY save_seq"
             ).fetchall()
-            save_seq, trip = (row[0], _open_trip(row[1])) if row else (0, None)
+            save_seq, trip = (row[0], self._open_trip(*row)) if row else (0, None)
             charge_id = trip.charge_id if trip else ""
             receipt = run("SELECT verdict FROM receipt WHERE charge_id = ?", (charge_id,)).fetchone()
         outbox = tuple(OutboxRow(*values) for values in waiting)
         verdict = receipt[0] if receipt else ""
         return Restored(t_ns, wall_ms, self.incarnation, trip, save_seq, charge_seq, outbox, verdict)
+
+    def _open_trip(self, save_seq: int, data: bytes) -> Trip | None:
+        """Return the stored trip; None for an idle cart, and for a trip of another version, which is kept beside.
+
+        A trip that cannot be read must not keep the cart, and the charges that wait in it, from starting.
+        """
+        try:
+            trip = codec.decode(data)
+        except ValueError as error:
+            (_, _, file) = self._connection.execute("PRAGMA database_list").fetchone()
+            kept = Path(file).with_name(f"trip-unreadable-{save_seq}.json")
+            try:
+                kept.write_bytes(data)
+            except OSError as refused:
+                raise Fault("DATABASE-BAD", f"the stored trip cannot be read ({error}) or kept: {refused}") from None
+            log.error("TRIP-UNREADABLE: %s; kept as %s", error, kept)
+            return None
+        assert isinstance(trip, Trip)
+        return trip
 
     def save(self, effect: Save) -> None:
         """Store journal entries and trip in one transaction; a transaction number that is not new changes nothing."""
@@ -374,16 +393,6 @@ def _store_charge(
         ),
     )
     return sha256
-
-
-def _open_trip(data: bytes) -> Trip | None:
-    """Return the stored trip, or None for an idle cart; DATABASE-BAD when this program cannot read it."""
-    try:
-        trip = codec.decode(data)
-    except ValueError as error:
-        raise Fault("DATABASE-BAD", f"the stored trip cannot be read: {error}") from None
-    assert isinstance(trip, Trip)
-    return trip
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -212,7 +212,10 @@ def setup_from_dict(parsed: dict[str, Any], catalog: Catalog | None = None) -> S
     unknown = parsed.keys() - kinds.keys()
     if unknown:
         raise ValueError(f"the head's setup has an unknown part {min(unknown)!r}")
-    return Setup(**{name: _part_from_json(item, kinds[name], catalog) for name, item in parsed.items()})
+    setup = Setup(**{name: _part_from_json(item, kinds[name], catalog) for name, item in parsed.items()})
+    if setup.calibration.counts_per_kg == 0:
+        raise ValueError("the head's calibration has no slope")
+    return setup
 
 
 def catalog_sha256(catalog: Catalog) -> str:

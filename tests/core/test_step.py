@@ -384,3 +384,29 @@ def test_a_cart_that_is_too_heavy_says_so_and_not_that_its_scale_is_silent():
     world = shopping_with_milk()
     world.tell(LoadState("over_range", 0))
     assert {"over_capacity", "scale_lost"} & set(world.state.screen.notices) == {"over_capacity"}
+
+
+def test_no_trip_and_no_sale_begins_while_the_disk_takes_nothing():
+    world = locked()
+    world.feed(SaveFailed(world.t_ns, world.pending[-1].seq, "disk full"))
+    world.feed(ExitSeen(world.t_ns, "tap", "charge-1"))
+    assert world.state.trip.phase == "locked"
+    assert world.sales == {}
+    assert world.state.panel == ("red", "attention")
+    idle = World(3)
+    idle.state = replace(idle.state, save_failed=True)
+    idle.feed(Tapped(1, taps.START, fresh_id="trip"))
+    assert idle.state.trip.phase == "idle"
+
+
+@pytest.mark.parametrize("lost", [LoadState("stuck", 0), SourceLost(0, "scale", "unplugged")])
+def test_nothing_is_paid_while_nobody_can_weigh(lost):
+    world = locked()
+    if isinstance(lost, LoadState):
+        world.tell(lost)
+    else:
+        world.feed(replace(lost, t_ns=world.t_ns))
+    world.feed(ExitSeen(world.t_ns, "gate", "charge-1"))
+    assert world.state.trip.phase == "closing"
+    assert world.sales == {}
+    assert "exit_unpaid" in world.state.trip.flags

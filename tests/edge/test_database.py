@@ -296,3 +296,15 @@ def test_looking_into_a_file_changes_no_byte_of_it(tmp_path):
         with pytest.raises(Fault, match="DATABASE-BAD"):
             look_into(file, ManualClock())
         assert file.read_bytes() == before
+
+
+def test_a_trip_of_another_version_is_kept_beside_and_the_cart_starts(opened, identity, path):
+    database = opened()
+    database.commit_sale(commit(1, 1), identity)
+    with database.transaction() as connection:
+        connection.execute("UPDATE snapshot SET trip = ?", (b'{"k":"Trip","v":{"wheels":5}}',))
+    restored = database.restored(1, 2)
+    assert restored.trip is None
+    assert [row.charge_id for row in restored.outbox] == [charge(1).charge_id]
+    (kept,) = path.parent.glob("trip-unreadable-*.json")
+    assert b"wheels" in kept.read_bytes()
