@@ -51,6 +51,7 @@ def stamp(order: Order, progress: Progress) -> Manifest:
         raise Fault("IMAGE-MANIFEST", f"{order.base.name} is a {built.get('kind')}: stamp an image that `build` made")
     base_map = verify.load_map(order.base, built)
     with copying.unfinished(order.out) as part:
+        part.touch(0o600)  # it will hold the cart's token and the network's key
         copying.copy(order.base, part, progress)
         image = facts.opened(part, built["epoch"])
         found = facts.gather(image)
