@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -53,6 +54,8 @@ def _test(args: argparse.Namespace, kernel: debian.Kernel, stock: Path, folder: 
         print(f"== {line}", file=log, flush=True)
 
     with contextlib.ExitStack() as ending:
+        if args.keep:
+            ending.callback(_keep, folder, args.keep)
         store, cell = Store(folder / "store"), Cell(SEED)
         ending.callback(store.close)
         ending.callback(cell.stop)
@@ -77,6 +80,14 @@ def _lacks(lacking: needs.Missing, *, optional: bool) -> int:
         print("SKIPPED: the boot test did not run")
         return EXIT_OK
     return fault.text.exit_code
+
+
+def _keep(folder: Path, kept: Path) -> None:
+    """Move what the test worked with to where it stays."""
+    kept.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if not path.is_socket():
+            shutil.move(path, kept / path.name)
 
 
 def _described(fault: Fault) -> str:
@@ -105,6 +116,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--prepare", action="store_true", help="only make what is cached; needs root once")
     parser.add_argument("--log", type=Path, metavar="FILE", help="keep the guest's console and the test's times here")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep cards, ledger and the store's logs here")
     parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="default: %(default)s")
     parser.add_argument("--port", type=int, default=SCREEN_PORT, help="of the cart's screen (default %(default)s)")
     parser.add_argument("--optional", action="store_true", help="missing programs are no failure: say SKIPPED")

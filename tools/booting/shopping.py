@@ -60,6 +60,8 @@ expect receipt receipted within {s} s
 EXPECT_S = 60
 READY_WITHOUT = {"scale_lost", "offline"}
 SEED = 3
+STEADY_S = 5.0
+NS_PER_S = 1_000_000_000
 
 LATE = ("no verdict on a change within",)
 """What an emulated cart, twenty times slower than a Pi, may miss without being wrong."""
@@ -75,10 +77,10 @@ class Customer:
         self._say = say
 
     def wait_for_screen(self, timeout_s: float) -> None:
-        """Wait until the screen shows a cart that weighs and is online; BOOT-STUCK when it does not."""
+        """Wait until the screen shows a cart that weighs and is online, and goes on so; BOOT-STUCK when it does not."""
         shopper = self._shopper()
         try:
-            well = shopper.stream.wait(lambda screen: not READY_WITHOUT & set(screen.notices), timeout_s)
+            well = _stays(shopper, lambda screen: not READY_WITHOUT & set(screen.notices), timeout_s)
             seen = _described(shopper.stream.screen)
         finally:
             shopper.stream.stop()
@@ -126,6 +128,16 @@ def faults(trips: list[list[dict[str, Any]]], charges: list[dict[str, Any]]) -> 
 def total_minor(goods: Iterable[dict[str, Any]]) -> int:
     """Return what the goods really cost."""
     return sum(price_minor(piece) for piece in goods)
+
+
+def _stays(shopper: Shopper, true: Callable[[Screen], bool], timeout_s: float) -> bool:
+    """Return whether, before the time is over, `true` holds for STEADY_S without a break."""
+    clock = SystemClock()
+    until_ns = clock.monotonic_ns() + int(timeout_s * NS_PER_S)
+    while (left_s := (until_ns - clock.monotonic_ns()) / NS_PER_S) > 0:
+        if shopper.stream.wait(true, left_s) and not shopper.stream.wait(lambda screen: not true(screen), STEADY_S):
+            return True
+    return False
 
 
 def _described(screen: Screen | None) -> str:
