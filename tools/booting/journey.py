@@ -86,6 +86,7 @@ class Journey:
             self._panel(cart)
             with self.step("trip 1, to the store's receipt"), _no_crash(cart):
                 customer.do(shopping.FIRST)
+                customer.pay()
             trips = [customer.goods()]
             self._check_ledger(trips)
             with self.step("basket emptied; trip 2, to its second item"), _no_crash(cart):
@@ -97,6 +98,7 @@ class Journey:
             self._ready(cart, customer, "second start")
             with self.step("trip 2 goes on with its basket, to the store's receipt"), _no_crash(cart):
                 customer.do(shopping.SECOND_FINISHED)
+                customer.pay()
             self._check_ledger([*trips, customer.goods()])
             _check_crash(cart, CRASH_TOLD_S)
 
