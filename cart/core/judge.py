@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import basket, decision
+from cart.core import basket, decision, lives
 from cart.core.catalog import WEIGHT, Product
 from cart.core.effects import Effect, KeepCrop, Note
-from cart.core.evidence import Moment, look_at
+from cart.core.evidence import look_at
 from cart.core.pricing import amount_minor
-from cart.core.state import GONE_NS, Gone, Live, State
+from cart.core.state import Gone, Live, State
 from cart.core.trip import LINES_MAX, Doubt, Line, Scan, Trip
 from cart.core.weight import Step
 
@@ -28,13 +28,12 @@ SCAN_AFTER_NS = 500_000_000
 REFINED_MG = 5_000
 """A final mass that differs by less from the provisional one only refines it: the load did not change."""
 
-LIVES_MAX = 64
 UNKNOWN, SLIGHT, UNDONE, PUT_BACK = ("unknown",), ("slight",), ("undone",), ("put_back",)
 
 
 def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int) -> Judged:
     """Return the state with a weight step, provisional or final, judged."""
-    old = _live(state, step.id)
+    old = lives.live_of_step(state, step.id)
     t_final_ns = state.t_ns if step.final else 0
     if old is None:
         live = Live(
@@ -60,7 +59,7 @@ def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int) -> Judg
     if old is None or abs(moved_mg) > REFINED_MG:
         state = replace(state, changed_ns=state.t_ns)
     state = replace(state, expected_mg=expected)
-    return judge(_with_live(state, live), live)
+    return judge(lives.with_live(state, live), live)
 
 
 def rejudge_unexplained(state: State) -> Judged:
@@ -71,7 +70,7 @@ def rejudge_unexplained(state: State) -> Judged:
     fresh_ns = state.t_ns - state.setup.limits.evidence_ms * 1_000_000
     effects: tuple[Effect, ...] = ()
     for step_id in [live.step_id for live in reversed(state.lives)]:
-        live = _live(state, step_id)  # judging one change may change another
+        live = lives.live_of_step(state, step_id)  # judging one change may change another
         if live is None or live.settled or live.delta_mg < 0:
             continue
         unscanned = live.key[:1] == PUT_BACK and not live.scans and live.t_accept_ns >= fresh_ns
@@ -86,7 +85,7 @@ def rejudge_recent(state: State) -> Judged:
     effects: tuple[Effect, ...] = ()
     fresh_ns = state.t_ns - state.setup.limits.evidence_ms * 1_000_000
     for step_id in [live.step_id for live in state.lives]:
-        live = _live(state, step_id)
+        live = lives.live_of_step(state, step_id)
         if live is not None and not live.settled and live.t_accept_ns >= fresh_ns:
             state, more = judge(state, live)
             effects += more
@@ -95,12 +94,12 @@ def rejudge_recent(state: State) -> Judged:
 
 def judge(state: State, live: Live) -> Judged:
     """Return the state in which this change is explained by the evidence that there is now."""
-    followers = _followers(state, live)
+    followers = lives.followers(state, live)
     if live.settled or any(x.settled for x in followers):
         return _refresh(state, live), ()
     cleared = state
     for follower in reversed(followers):
-        cleared = _with_live(_undone(cleared, follower), replace(_blank(follower), key=UNDONE))
+        cleared = lives.with_live(_undone(cleared, follower), replace(_blank(follower), key=UNDONE))
     cleared = _undone(cleared, live)
     verdict = _verdict(cleared, live)
     suspect = verdict.suspect.products[0] if verdict.suspect and verdict.suspect.products else ""
@@ -112,85 +111,14 @@ def judge(state: State, live: Live) -> Judged:
     first = not live.key
     live = replace(_blank(live), key=key, t_final_ns=state.t_ns if live.final else 0)
     state, live = _apply(cleared, live, verdict, suspect)
-    state = _with_live(state, live)
+    state = lives.with_live(state, live)
     if first:
         state = replace(state, decided=state.decided + 1, decided_drop_ns=live.t_accept_ns)
     effects = _effects(state, live, verdict)
     for follower in followers:
-        state, more = judge(state, _live(state, follower.step_id) or follower)
+        state, more = judge(state, lives.live_of_step(state, follower.step_id) or follower)
         effects += more
     return state, effects
-
-
-def forget_settled(state: State) -> State:
-    """Return the state without the changes whose evidence is complete."""
-    wait_ns = state.setup.limits.evidence_ms * 1_000_000
-    lives = tuple(
-        live for live in state.lives if live.doubt_id or not live.final or state.t_ns - live.t_final_ns < wait_ns
-    )
-    gone = tuple(x for x in state.gone if state.t_ns - x.t_ns < GONE_NS)
-    if len(lives) == len(state.lives) and len(gone) == len(state.gone):
-        return state
-    return replace(state, lives=lives, gone=gone)
-
-
-def moment_of(state: State, live: Live) -> Moment:
-    """Return when this change happened, among the changes that are still remembered."""
-    before = [x.t_accept_ns for x in state.lives if x.t_accept_ns < live.t_start_ns]
-    return Moment(live.t_start_ns, live.t_accept_ns, max(before, default=0), live.delta_mg > 0)
-
-
-def live_of_doubt(state: State, doubt: Doubt) -> Live:
-    """Return the change that left this doubt; made anew from the doubt should it be forgotten."""
-    return next((live for live in state.lives if live.doubt_id == doubt.id), None) or _live_of(doubt)
-
-
-def settle(state: State, live: Live, trip: Trip, lines: tuple[int, ...] = ()) -> State:
-    """Return the state in which a person explained the change; `trip` holds the consequence."""
-    live = replace(live, settled=True, doubt_id=0, lines=lines, key=("answered",))
-    return _with_live(replace(state, trip=trip), live)
-
-
-def lives_of_doubts(state: State) -> tuple[Live, ...]:
-    """Return a change for each doubt that a restart brought back."""
-    return tuple(_live_of(doubt) for doubt in state.trip.doubts if doubt.kind != "own")
-
-
-def _live(state: State, step_id: int) -> Live | None:
-    return next((live for live in state.lives if live.step_id == step_id), None)
-
-
-def _later(state: State, live: Live) -> tuple[Live, ...]:
-    """Return the changes after this one, oldest first: lives are kept in their order."""
-    number = next((n for n, x in enumerate(state.lives) if x.step_id == live.step_id), len(state.lives))
-    return state.lives[number + 1 :]
-
-
-def _followers(state: State, live: Live) -> list[Live]:
-    """Return the later changes that built on what this one did, directly or not, oldest first."""
-    built = [live]
-    for later in _later(state, live):
-        took, brought = {line.id for line in later.gone}, {x.line.id for x in later.back}
-        if any(took & set(x.lines) or brought & {line.id for line in x.gone} for x in built):
-            built.append(later)
-    return built[1:]
-
-
-def _live_of(doubt: Doubt) -> Live:
-    own = doubt.kind == "own"
-    return Live(
-        step_id=doubt.step_id,
-        delta_mg=doubt.delta_mg,
-        sigma_mg=doubt.sigma_mg,
-        standing=True,
-        final=True,
-        t_start_ns=doubt.t_ns,
-        t_accept_ns=doubt.t_ns,
-        t_final_ns=doubt.t_ns,
-        key=("unknown", doubt.product_id),
-        doubt_id=0 if own else doubt.id,
-        settled=own,
-    )
 
 
 # -- one judgement ---------------------------------------------------------------
@@ -198,7 +126,7 @@ def _live_of(doubt: Doubt) -> Live:
 
 def _verdict(state: State, live: Live) -> decision.Verdict:
     """Return what explains the change, among what was there when it happened."""
-    setup, trip, later = state.setup, state.trip, _later(state, live)
+    setup, trip, later = state.setup, state.trip, lives.later(state, live)
     came = {line_id for x in later for line_id in x.lines}
     left = {line.id for x in later for line in x.gone}
     changes = {x.step_id for x in later}
@@ -206,7 +134,7 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
     change = decision.Change(
         live.delta_mg,
         live.sigma_mg,
-        moment_of(state, live),
+        lives.moment_of(state, live),
         live.final,
         setup.limits.priced_mg_min,
     )
@@ -248,17 +176,18 @@ def _undone(state: State, live: Live) -> State:
     trip = basket.remove_lines(state.trip, live.lines)
     trip = basket.restore_lines(trip, live.gone) if live.gone else trip
     trip = basket.restore_scans(trip, live.scans) if live.scans else trip
-    lives = state.lives
+    others = state.lives
     for doubt in live.cleared:
         trip = replace(trip, doubts=(*trip.doubts, doubt))
-        lender = _live_of(doubt)
-        known = any(x.step_id == lender.step_id for x in lives)
-        lives = tuple(lender if x.step_id == lender.step_id else x for x in lives) if known else (lender, *lives)
+        trip = basket.flag(trip, basket.flag_of(doubt)) if doubt.kind == "flagged" else trip
+        lender = lives.live_of(doubt)
+        known = any(x.step_id == lender.step_id for x in others)
+        others = tuple(lender if x.step_id == lender.step_id else x for x in others) if known else (lender, *others)
     if live.doubt_id:
         trip = basket.remove_doubt(trip, live.doubt_id)
     taken = {line.id for line in live.gone}
     gone = tuple(x for x in state.gone if x.line.id not in taken)
-    return replace(state, trip=trip, gone=(*gone, *live.back), lives=lives)
+    return replace(state, trip=trip, gone=(*gone, *live.back), lives=others)
 
 
 def _blank(live: Live) -> Live:
@@ -311,17 +240,17 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     doubt = basket.doubt_of(state.trip, doubt_id)
     assert doubt is not None
     trip = basket.remove_doubt(state.trip, doubt_id)
-    lives = tuple(
+    others = tuple(
         replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id == doubt_id else x for x in state.lives
     )
-    return replace(state, trip=trip, lives=lives), replace(live, cleared=(doubt,))
+    return replace(state, trip=trip, lives=others), replace(live, cleared=(doubt,))
 
 
 def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     """A hand that had been weighed with a thing let go: the thing is what remains."""
     doubt = basket.doubt_of(state.trip, doubt_id)
     assert doubt is not None
-    lender = live_of_doubt(state, doubt)
+    lender = lives.live_of_doubt(state, doubt)
     delta_mg = doubt.delta_mg + live.delta_mg
     state = replace(state, trip=basket.change_doubt(state.trip, replace(doubt, delta_mg=delta_mg)))
     state, _ = judge(state, replace(lender, delta_mg=delta_mg))
@@ -363,7 +292,7 @@ def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, r
     assert doubt is not None
     doubt = replace(doubt, product_id=suspect, reason=reason, delta_mg=live.delta_mg)
     trip = basket.change_doubt(state.trip, doubt)
-    return _with_live(replace(state, trip=trip), replace(live, key=key))
+    return lives.with_live(replace(state, trip=trip), replace(live, key=key))
 
 
 def _refresh(state: State, live: Live) -> State:
@@ -378,7 +307,7 @@ def _refresh(state: State, live: Live) -> State:
     doubt = next((x for x in trip.doubts if x.step_id == live.step_id), None)  # open, or the shopper's own
     if doubt is not None:
         trip = basket.change_doubt(trip, replace(doubt, delta_mg=live.delta_mg, sigma_mg=live.sigma_mg))
-    return _with_live(replace(state, trip=trip), live)
+    return lives.with_live(replace(state, trip=trip), live)
 
 
 def weighed(state: State, line: Line, product: Product, mass_mg: int, final: bool) -> Line:
@@ -388,16 +317,6 @@ def weighed(state: State, line: Line, product: Product, mass_mg: int, final: boo
 
 
 # -- small things ----------------------------------------------------------------
-
-
-def _with_live(state: State, live: Live) -> State:
-    known = any(x.step_id == live.step_id for x in state.lives)
-    lives = (
-        tuple(live if x.step_id == live.step_id else x for x in state.lives)
-        if known
-        else (*state.lives, live)[-LIVES_MAX:]
-    )
-    return replace(state, lives=lives)
 
 
 def _shares_mg(delta_mg: int, products: list[Product]) -> list[int]:
@@ -415,7 +334,7 @@ def _effects(state: State, live: Live, verdict: decision.Verdict) -> tuple[Effec
     words = f"step {live.step_id} {grams:+d} g: {live.key[0]} {verdict.share_ppm // 10_000} %: "
     effects: tuple[Effect, ...] = (Note("VERDICT", "info", words + verdict.reason),)
     if verdict.review or not verdict.accept:
-        look = look_at(state.looks, moment_of(state, live))
+        look = look_at(state.looks, lives.moment_of(state, live))
         if look is not None:
             effects += (KeepCrop(look.track, live.key[0]),)
     return effects

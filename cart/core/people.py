@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from cart.core import basket, judge, session, taps
+from cart.core import basket, judge, lives, session, taps
 from cart.core.effects import CommitSale, Effect, Note
 from cart.core.events import ExitSeen, PanelPressed, Tapped
 from cart.core.pricing import amount_minor
@@ -110,14 +110,14 @@ def _own(state: State, event: Tapped) -> Done:
 
 def _own_doubt(state: State, doubt: Doubt) -> State:
     """Return the state in which the doubt is the shopper's own, if that is allowed."""
-    live = judge.live_of_doubt(state, doubt)
+    live = lives.live_of_doubt(state, doubt)
     if not judge.owns_another(state, live):
         return replace(state, trip=basket.flag(state.trip, "own_refused"))
     trip = basket.remove_doubt(state.trip, doubt.id)
     trip = replace(trip, doubts=(*trip.doubts, replace(doubt, kind="own")))
     if state.setup.catalog.product(doubt.product_id) is not None:
         trip = basket.flag(trip, "own_matches_product")
-    return judge.settle(state, live, trip)
+    return lives.settle(state, live, trip)
 
 
 def _help(state: State, event: Tapped) -> Done:
@@ -185,12 +185,12 @@ def _name(state: State, doubt: Doubt, product_id: str) -> Done:
     """The shopper says what the thing is that was asked about: judged like a scan, and for no other thing."""
     scan = Scan(0, product_id, "pick", state.t_ns)
     state = replace(state, trip=basket.add_scan(state.trip, scan))
-    return judge.judge(state, judge.live_of_doubt(state, doubt))
+    return judge.judge(state, lives.live_of_doubt(state, doubt))
 
 
 def _confirm(state: State, doubt: Doubt, product_id: str) -> State:
     """The shopper insists, against mass or look: charged, marked for review, and flagged."""
-    live = judge.live_of_doubt(state, doubt)
+    live = lives.live_of_doubt(state, doubt)
     product = state.setup.catalog.product(product_id)
     if product is None:
         return state
@@ -207,7 +207,7 @@ def _confirm(state: State, doubt: Doubt, product_id: str) -> State:
         step_id=doubt.step_id,
         review=True,
     )
-    return judge.settle(state, live, basket.flag(trip, "mismatch"), (line.id,))
+    return lives.settle(state, live, basket.flag(trip, "mismatch"), (line.id,))
 
 
 def _took_line(state: State, doubt: Doubt, line_id: int) -> State:
@@ -215,11 +215,11 @@ def _took_line(state: State, doubt: Doubt, line_id: int) -> State:
     line = next((x for x in state.trip.lines if x.id == line_id), None)
     if line is None:
         return state  # it has left the bill since: the question comes again
-    live = replace(judge.live_of_doubt(state, doubt), gone=(line,))
+    live = replace(lives.live_of_doubt(state, doubt), gone=(line,))
     trip = basket.remove_doubt(basket.remove_lines(state.trip, (line_id,)), doubt.id)
     if abs(line.mass_mg + doubt.delta_mg) > state.setup.limits.residual_mg:
         trip = basket.flag(trip, "mismatch")
-    return judge.settle(replace(state, gone=(*state.gone, Gone(state.t_ns, line))), live, trip)
+    return lives.settle(replace(state, gone=(*state.gone, Gone(state.t_ns, line))), live, trip)
 
 
 _ACTS: dict[str, Callable[[State, Tapped], Done]] = {

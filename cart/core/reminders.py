@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import basket, judge, session
+from cart.core import basket, judge, lives, session
 from cart.core.catalog import WEIGHT
 from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
@@ -23,7 +23,7 @@ RESIDUAL_NS = 1_000_000_000
 
 def remind(state: State) -> Done:
     """Return the state after the time that its `t_ns` says has passed."""
-    state = judge.forget_settled(_forget_passing(state))
+    state = lives.forget_settled(_forget_passing(state))
     if state.trip.phase not in session.SHOPPING_PHASES:
         return state, ()
     state, effects = _missed_change(state)
@@ -129,7 +129,7 @@ def _ask_and_flag(state: State) -> Done:
     for doubt in state.trip.doubts:
         if doubt.kind != "open":
             continue
-        live = judge.live_of_doubt(state, doubt)
+        live = lives.live_of_doubt(state, doubt)
         if not live.final:
             continue
         if _age_ms(state, doubt) >= state.setup.limits.flag_after_ms:
@@ -186,7 +186,7 @@ def _flag(state: State, doubt: Doubt, live: Live) -> Done:
     code = "mismatch" if doubt.product_id else basket.flag_of(doubt)
     state = replace(state, trip=basket.flag(trip, code))
     effects: tuple[Effect, ...] = (Note("FLAGGED", "warning", f"{code}: {doubt.reason}"),)
-    look = look_at(state.looks, judge.moment_of(state, live))
+    look = look_at(state.looks, lives.moment_of(state, live))
     return state, (*effects, KeepCrop(look.track, code)) if look else effects
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import basket, judge
+from cart.core import basket, lives
 from cart.core.catalog import WEIGHT, Product
 from cart.core.effects import Effect, Screen, ScreenLine, SetPanel, Show, Suggestion, Waiting
 from cart.core.evidence import look_at, suggestions
@@ -105,7 +105,7 @@ def _passive_suggestions(state: State) -> tuple[Suggestion, ...]:
     doubt = _newest_open(state)
     if doubt is None or state.trip.prompt is not None:
         return ()
-    live = judge.live_of_doubt(state, doubt)
+    live = lives.live_of_doubt(state, doubt)
     return tuple(Suggestion(p.id, p.name, p.id) for p in _suggested(state, live))
 
 
@@ -116,7 +116,7 @@ def _newest_open(state: State) -> Doubt | None:
 
 def _suggested(state: State, live: Live) -> tuple[Product, ...]:
     catalog = state.setup.catalog
-    look = look_at(state.looks, judge.moment_of(state, live))
+    look = look_at(state.looks, lives.moment_of(state, live))
     found = list(suggestions(look, catalog))
     for line in reversed(state.trip.lines[-3:]):  # one more of the same is common
         product = catalog.product(line.product_id)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from cart.core import basket, judge, people, reminders, screen, session, sync, weight
+from cart.core import basket, judge, lives, people, reminders, screen, session, sync, weight
 from cart.core.effects import CloseCharge, CommitSale, Effect, Note, Save
 from cart.core.events import (
     BrokerDown,
@@ -155,7 +155,7 @@ def _restored(state: State, event: Restored) -> Done:
         safe_id=trip.next_id,
         changed_ns=event.t_ns,
     )
-    return replace(state, lives=judge.lives_of_doubts(state)), ()
+    return replace(state, lives=lives.lives_of_doubts(state)), ()
 
 
 # -- load ------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""The changes of load that are still under judgement: which there are, in which order, and what built on what.
+
+Lives are kept in the order in which their changes began to be told; `judge.py` explains them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cart.core.evidence import Moment
+from cart.core.state import GONE_NS, Live, State
+from cart.core.trip import Doubt, Trip
+
+LIVES_MAX = 64
+"""Most changes that are remembered; the oldest is forgotten, its doubt is not."""
+
+
+def forget_settled(state: State) -> State:
+    """Return the state without the changes whose evidence is complete."""
+    wait_ns = state.setup.limits.evidence_ms * 1_000_000
+    lives = tuple(
+        live for live in state.lives if live.doubt_id or not live.final or state.t_ns - live.t_final_ns < wait_ns
+    )
+    gone = tuple(x for x in state.gone if state.t_ns - x.t_ns < GONE_NS)
+    if len(lives) == len(state.lives) and len(gone) == len(state.gone):
+        return state
+    return replace(state, lives=lives, gone=gone)
+
+
+def moment_of(state: State, live: Live) -> Moment:
+    """Return when this change happened, among the changes that are still remembered."""
+    before = [x.t_accept_ns for x in state.lives if x.t_accept_ns < live.t_start_ns]
+    return Moment(live.t_start_ns, live.t_accept_ns, max(before, default=0), live.delta_mg > 0)
+
+
+def live_of_doubt(state: State, doubt: Doubt) -> Live:
+    """Return the change that left this doubt; made anew from the doubt should it be forgotten."""
+    return next((live for live in state.lives if live.doubt_id == doubt.id), None) or live_of(doubt)
+
+
+def settle(state: State, live: Live, trip: Trip, lines: tuple[int, ...] = ()) -> State:
+    """Return the state in which a person explained the change; `trip` holds the consequence."""
+    live = replace(live, settled=True, doubt_id=0, lines=lines, key=("answered",))
+    return with_live(replace(state, trip=trip), live)
+
+
+def lives_of_doubts(state: State) -> tuple[Live, ...]:
+    """Return a change for each doubt that a restart brought back."""
+    return tuple(live_of(doubt) for doubt in state.trip.doubts if doubt.kind != "own")
+
+
+def live_of_step(state: State, step_id: int) -> Live | None:
+    """Return the change of this weight step, or None."""
+    return next((live for live in state.lives if live.step_id == step_id), None)
+
+
+def later(state: State, live: Live) -> tuple[Live, ...]:
+    """Return the changes after this one, oldest first: lives are kept in their order."""
+    number = next((n for n, x in enumerate(state.lives) if x.step_id == live.step_id), len(state.lives))
+    return state.lives[number + 1 :]
+
+
+def followers(state: State, live: Live) -> list[Live]:
+    """Return the later changes that built on what this one did, directly or not, oldest first."""
+    built = [live]
+    for follower in later(state, live):
+        took, brought = {line.id for line in follower.gone}, {x.line.id for x in follower.back}
+        if any(took & set(x.lines) or brought & {line.id for line in x.gone} for x in built):
+            built.append(follower)
+    return built[1:]
+
+
+def live_of(doubt: Doubt) -> Live:
+    """Return a change as this doubt remembers it: final, at rest, and explained by nothing."""
+    own = doubt.kind == "own"
+    return Live(
+        step_id=doubt.step_id,
+        delta_mg=doubt.delta_mg,
+        sigma_mg=doubt.sigma_mg,
+        standing=True,
+        final=True,
+        t_start_ns=doubt.t_ns,
+        t_accept_ns=doubt.t_ns,
+        t_final_ns=doubt.t_ns,
+        key=("unknown", doubt.product_id),
+        doubt_id=0 if own else doubt.id,
+        settled=own,
+    )
+
+
+def with_live(state: State, live: Live) -> State:
+    """Return the state with this change in place of the one of its step, or as the newest."""
+    known = any(x.step_id == live.step_id for x in state.lives)
+    lives = (
+        tuple(live if x.step_id == live.step_id else x for x in state.lives)
+        if known
+        else (*state.lives, live)[-LIVES_MAX:]
+    )
+    return replace(state, lives=lives)
