@@ -25,6 +25,10 @@ QUEUE_MAX = 10_000
 """Most events that wait: minutes of a busy cart."""
 
 TICK_NS = 100_000_000
+
+LAG_MAX_NS = 5_000_000_000
+"""How far ticks may fall behind the clock while older events wait; beyond it the clock wins, whatever they say."""
+
 FEED_TICKS = 10
 """The watchdog is fed once in so many ticks, by this loop and nothing else."""
 
@@ -92,27 +96,34 @@ class Loop:
             self.turn(max(0, self._tick_due_ns - self._clock.monotonic_ns()))
 
     def turn(self, wait_ns: int) -> None:
-        """Fold one event, waiting up to `wait_ns` for it, and the tick if it is due."""
+        """Fold one event, waiting up to `wait_ns` for it, or the tick that is due before it.
+
+        Time passes for the core in the order of its events: while some wait, a tick that told the time of day would
+        make it believe that nothing had come since.
+        """
         try:
             event = self._queue.get(timeout=wait_ns / _NS_PER_S) if wait_ns else self._queue.get_nowait()
         except queue.Empty:
             event = None
+        now_ns = self._clock.monotonic_ns()
+        time_ns = now_ns if event is None else min(event.t_ns, now_ns)
+        if now_ns - self._tick_due_ns > LAG_MAX_NS:
+            time_ns = now_ns
+        if time_ns >= self._tick_due_ns and (self._number or event is None):  # the first event is `Restored`
+            self._tick(time_ns)
         if event is not None:
             self._fold(event)
-        now_ns = self._clock.monotonic_ns()
-        if now_ns >= self._tick_due_ns:
-            self._tick(now_ns)
 
     def drain(self) -> None:
         """Fold what is queued now, without ticks; for the end, when the sources have stopped."""
         for _ in range(self._queue.qsize()):
             self._fold(self._queue.get_nowait())
 
-    def _tick(self, now_ns: int) -> None:
+    def _tick(self, time_ns: int) -> None:
         # After a hold-up there is one tick, not one for each that was missed: a tick only tells the time.
         on_time_ns = self._tick_due_ns + TICK_NS
-        self._tick_due_ns = on_time_ns if on_time_ns > now_ns else now_ns + TICK_NS
-        self._fold(Tick(now_ns, self._clock.wall_ms()))
+        self._tick_due_ns = on_time_ns if on_time_ns > time_ns else time_ns + TICK_NS
+        self._fold(Tick(time_ns, self._clock.wall_ms()))
         self._ticks += 1
         if self._ticks % FEED_TICKS == 0:
             self._feed()

@@ -7,7 +7,7 @@ import pytest
 from cart.clock import ManualClock
 from cart.core.effects import Note
 from cart.core.events import SourceLost, Tick, VisionAlive
-from cart.loop import FEED_TICKS, QUEUE_MAX, TICK_NS, Loop, Poisoned
+from cart.loop import FEED_TICKS, LAG_MAX_NS, QUEUE_MAX, TICK_NS, Loop, Poisoned
 
 POISON = SourceLost(0, "poison", "")
 
@@ -78,12 +78,36 @@ def test_events_are_folded_in_the_order_they_came(loop, book):
 def test_ten_ticks_a_second_whatever_else_happens(loop, book, clock):
     for _ in range(1_000):
         clock.advance_ms(3)
-        loop.put(alive(0))
+        loop.put(alive(clock.monotonic_ns()))
         loop.turn(0)
     ticks = [entry[2] for entry in book.entries if entry[0] == "event" and isinstance(entry[2], Tick)]
     assert len(ticks) in (29, 30)
     assert ticks[0].wall_ms == 50 + 102
     assert all(later.t_ns - tick.t_ns < 2 * TICK_NS for tick, later in itertools.pairwise(ticks))
+
+
+def test_time_does_not_overtake_the_events_that_wait(loop, book, clock):
+    """A backlog must not look like silence: the core sees each tick among the events of its time."""
+    for _ in range(40):
+        clock.advance_ms(50)
+        loop.put(alive(clock.monotonic_ns()))
+    for _ in range(60):
+        loop.turn(0)
+    times = [entry[2].t_ns for entry in book.entries if entry[0] == "event"]
+    assert times == sorted(times)
+    assert sum(isinstance(entry[2], Tick) for entry in book.entries if entry[0] == "event") in (19, 20, 21)
+
+
+def test_the_clock_wins_over_events_that_never_age(loop, book, clock):
+    loop.put(alive(clock.monotonic_ns()))
+    loop.turn(0)
+    for _ in range(100):
+        clock.advance_ms(100)
+        loop.put(alive(5))
+        loop.turn(0)
+    ticks = [entry[2] for entry in book.entries if entry[0] == "event" and isinstance(entry[2], Tick)]
+    assert ticks
+    assert clock.monotonic_ns() - ticks[-1].t_ns <= LAG_MAX_NS + 2 * TICK_NS
 
 
 def test_a_hold_up_is_followed_by_one_tick_and_not_by_all_that_were_missed(loop, book, clock):

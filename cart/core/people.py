@@ -76,12 +76,17 @@ def _start(state: State, event: Tapped) -> Done:
     committing = any(isinstance(effect, CommitSale) for effect in state.unsaved)
     if state.save_failed or committing or not session.allows(state.trip.phase, session.START):
         return state, ()
+    empty_mg = state.gross_mg if state.gross_mg is not None else state.expected_mg
+    weighs = state.load_state == "ok" and "scale" not in state.lost
+    if empty_mg is None and weighs:  # what is put in before the first rest would be taken for the empty cart
+        return passing(state, "hands_off"), ()
     trip = Trip(
         trip_id=event.fresh_id,
         phase=session.after(state.trip.phase, session.START),
         started_ms=state.wall_ms,
+        flags=() if empty_mg is not None else ("unweighed_start",),
     )
-    state = replace(state, trip=trip, lives=(), gone=(), safe_id=1, expected_mg=state.gross_mg, own_until_ns=0)
+    state = replace(state, trip=trip, lives=(), gone=(), safe_id=1, expected_mg=empty_mg, own_until_ns=0)
     return state, ()
 
 

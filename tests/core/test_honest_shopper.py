@@ -40,9 +40,9 @@ class Hurried:
         self.truth, self.taken, self.coming = [], [], []
         self.state = core.initial(SETUP)
         self.feed(Restored(0, 0, "0" * 16))
-        self.feed(Tapped(self.t_ns, taps.START, fresh_id="trip"))
         self.tell(LoadState("ok", 0))
         self.tell(Standstill(0, 0, 300))
+        self.feed(Tapped(self.t_ns, taps.START, fresh_id="trip"))
 
     # -- what the core hears ---------------------------------------------------------
 

@@ -221,8 +221,8 @@ def test_the_random_events_reach_sales_and_decisions():
 
 def shopping_with_milk():
     world = World(1)
-    world.feed(Tapped(1, taps.START, fresh_id="trip"))
     world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
     world.feed(Sighted(world.t_ns, world.t_ns, 1, "EAN13", "9521000000018", "09521000000018"))
     world.tell(Step(1, 0, 300, 1_041_000, 500, "standing", True))
     world.tell(Standstill(0, 1_041_000, 300))
@@ -251,8 +251,8 @@ def test_a_restart_brings_the_trip_back_bit_for_bit():
 
 def test_a_restart_between_the_first_weight_and_the_final_one_changes_no_price():
     world = World(1)
-    world.feed(Tapped(1, taps.START, fresh_id="trip"))
     world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
     world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
     world.tell(Step(1, 0, 300, 830_000, 9_000, "standing", False))
     stored = world.pending[-1].trip
@@ -266,6 +266,22 @@ def test_a_restart_between_the_first_weight_and_the_final_one_changes_no_price()
     world.tell(Standstill(0, 851_000 + 30_000, 300))
     world.feed(Tick(world.t_ns + 1_500 * MS, 0))
     assert [x.delta_mg for x in world.state.trip.doubts] == [30_000]
+
+
+def test_what_landed_while_the_daemon_was_down_is_told_from_a_weighing_that_the_end_cut_short():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    world.feed(Sighted(world.t_ns, world.t_ns, 1, "EAN13", "9521000000018", "09521000000018"))
+    world.tell(Step(1, 0, 300, 970_000, 40_000, "standing", False))
+    stored = world.pending[-1].trip
+    assert [line.settled for line in stored.lines] == [False]
+    world = World(2)
+    world.state, _ = step(initial(SETUP), Restored(5, 6, "0" * 16, stored))
+    world.tell(Standstill(0, 1_041_000 + 850_000, 300))
+    world.feed(Tick(world.t_ns + 1_500 * MS, 0))
+    assert [x.delta_mg for x in world.state.trip.doubts] == [851_000]
+    assert [line.mass_mg for line in world.state.trip.lines] == [1_040_000]
 
 
 def test_a_code_read_again_after_a_restart_is_not_another_item():
@@ -394,6 +410,7 @@ def test_no_trip_and_no_sale_begins_while_the_disk_takes_nothing():
     assert world.sales == {}
     assert world.state.panel == ("red", "attention")
     idle = World(3)
+    idle.tell(Standstill(0, 0, 300))
     idle.state = replace(idle.state, save_failed=True)
     idle.feed(Tapped(1, taps.START, fresh_id="trip"))
     assert idle.state.trip.phase == "idle"
@@ -410,3 +427,26 @@ def test_nothing_is_paid_while_nobody_can_weigh(lost):
     assert world.state.trip.phase == "closing"
     assert world.sales == {}
     assert "exit_unpaid" in world.state.trip.flags
+
+
+def test_a_trip_begins_only_when_the_empty_cart_was_weighed():
+    world = World(1)
+    world.feed(Tapped(1, taps.START, fresh_id="trip"))
+    assert world.state.trip.phase == "idle"
+    assert "hands_off" in world.state.screen.notices
+    world.tell(Standstill(0, 0, 300))
+    world.tell(LoadState("no_data", 0))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    assert world.state.trip.phase == "shopping"
+    world.tell(LoadState("ok", 0))
+    world.tell(Standstill(0, 850_000, 300))
+    world.feed(Tick(world.t_ns + 1_500 * MS, 0))
+    assert [x.delta_mg for x in world.state.trip.doubts] == [850_000]
+
+
+def test_a_trip_without_a_scale_is_known_to_staff():
+    world = World(1)
+    world.tell(LoadState("no_data", 0))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    assert world.state.trip.phase == "shopping"
+    assert world.state.trip.flags == ("unweighed_start",)

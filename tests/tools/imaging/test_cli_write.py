@@ -88,7 +88,7 @@ def test_a_mounted_card_is_refused(tmp_path, image, card):
     try:
         assert refused(tmp_path, card, image) == "mounted"
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def test_a_partition_is_refused(tmp_path, image, card):
