@@ -8,9 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cart.core.catalog import Product
-from cart.core.trip import LINES_MAX, Doubt, Entry, Line, Option, Prompt, Scan, Trip
+from cart.core.trip import LINES_MAX, Doubt, Entry, Gone, Line, Option, Prompt, Scan, Trip
 
 LANDED_MAX = 8
+
+GONE_NS = 60_000_000_000
+"""How long a line that was taken out can simply be put back."""
+
+GONE_MAX = 32
+"""Most lines that can be put back; the oldest is forgotten, and would be asked about as an unscanned thing."""
 
 TAPS_MAX = 32
 """How many idempotency keys a trip remembers."""
@@ -63,6 +69,18 @@ def remove_lines(trip: Trip, ids: tuple[int, ...]) -> Trip:
 def restore_lines(trip: Trip, lines: tuple[Line, ...]) -> Trip:
     """Return the trip with lines that had been removed, in their old places."""
     return replace(trip, lines=tuple(sorted((*trip.lines, *lines), key=lambda line: line.id)))
+
+
+def take_lines(trip: Trip, ids: tuple[int, ...], t_ns: int) -> Trip:
+    """Return the trip without these lines, which were taken out at `t_ns` and may come back."""
+    taken = tuple(Gone(t_ns, line) for line in trip.lines if line.id in ids)
+    return replace(remove_lines(trip, ids), gone=(*trip.gone, *taken)[-GONE_MAX:])
+
+
+def forget_gone(trip: Trip, t_ns: int) -> Trip:
+    """Return the trip without the lines that have been out too long to come back; itself if there are none."""
+    left = tuple(x for x in trip.gone if t_ns - x.t_ns < GONE_NS)
+    return trip if len(left) == len(trip.gone) else replace(trip, gone=left)
 
 
 def add_scan(trip: Trip, scan: Scan) -> Trip:

@@ -16,7 +16,7 @@ from cart.core.catalog import WEIGHT, Product
 from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
 from cart.core.pricing import amount_minor
-from cart.core.state import Gone, Live, State
+from cart.core.state import Live, State
 from cart.core.trip import LINES_MAX, Doubt, Line, Scan, Trip
 from cart.core.weight import Step
 
@@ -144,7 +144,7 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
     verdict = decision.judge_rise(
         change,
         _scans_for(trip, live),
-        tuple(x.line for x in state.gone if x.line.id not in left),
+        tuple(x.line for x in trip.gone if x.line.id not in left),
         doubts,
         state.looks,
         setup.catalog,
@@ -186,8 +186,8 @@ def _undone(state: State, live: Live) -> State:
     if live.doubt_id:
         trip = basket.remove_doubt(trip, live.doubt_id)
     taken = {line.id for line in live.gone}
-    gone = tuple(x for x in state.gone if x.line.id not in taken)
-    return replace(state, trip=trip, gone=(*gone, *live.back), lives=others)
+    gone = tuple(x for x in trip.gone if x.line.id not in taken)
+    return replace(state, trip=replace(trip, gone=(*gone, *live.back)), lives=others)
 
 
 def _blank(live: Live) -> Live:
@@ -204,10 +204,11 @@ def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) ->
         return _lessen_doubt(state, live, best.doubt_id)
     if best.kind == "taken":
         return _take(state, live, best.lines)
-    back = tuple(x for x in state.gone if best.kind == "put_back" and x.line.id in best.lines)
-    state = replace(state, gone=tuple(x for x in state.gone if x not in back))
-    used = tuple(scan for scan in state.trip.scans if scan.id in best.scans)
-    trip = basket.use_scans(state.trip, best.scans)
+    trip = state.trip
+    back = tuple(x for x in trip.gone if best.kind == "put_back" and x.line.id in best.lines)
+    trip = replace(trip, gone=tuple(x for x in trip.gone if x not in back))
+    used = tuple(scan for scan in trip.scans if scan.id in best.scans)
+    trip = basket.use_scans(trip, best.scans)
     return _add(replace(state, trip=trip), replace(live, scans=used, back=back), best.products, verdict)
 
 
@@ -231,9 +232,7 @@ def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: decisi
 
 def _take(state: State, live: Live, ids: tuple[int, ...]) -> tuple[State, Live]:
     taken = tuple(line for line in state.trip.lines if line.id in ids)
-    gone = tuple(Gone(state.t_ns, line) for line in taken)
-    trip = basket.remove_lines(state.trip, ids)
-    return replace(state, trip=trip, gone=(*state.gone, *gone)), replace(live, gone=taken)
+    return replace(state, trip=basket.take_lines(state.trip, ids, state.t_ns)), replace(live, gone=taken)
 
 
 def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:

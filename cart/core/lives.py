@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cart.core import basket
 from cart.core.evidence import Moment
-from cart.core.state import GONE_NS, Live, State
+from cart.core.state import Live, State
 from cart.core.trip import Doubt, Trip
 
 LIVES_MAX = 64
@@ -16,15 +17,15 @@ LIVES_MAX = 64
 
 
 def forget_settled(state: State) -> State:
-    """Return the state without the changes whose evidence is complete."""
+    """Return the state without the changes whose evidence is complete, and the lines that are gone for good."""
     wait_ns = state.setup.limits.evidence_ms * 1_000_000
     lives = tuple(
         live for live in state.lives if live.doubt_id or not live.final or state.t_ns - live.t_final_ns < wait_ns
     )
-    gone = tuple(x for x in state.gone if state.t_ns - x.t_ns < GONE_NS)
-    if len(lives) == len(state.lives) and len(gone) == len(state.gone):
+    trip = basket.forget_gone(state.trip, state.t_ns)
+    if len(lives) == len(state.lives) and trip is state.trip:
         return state
-    return replace(state, lives=lives, gone=gone)
+    return replace(state, lives=lives, trip=trip)
 
 
 def moment_of(state: State, live: Live) -> Moment:

@@ -10,7 +10,7 @@ from cart.core.effects import CommitSale, Effect, Note
 from cart.core.events import ExitSeen, PanelPressed, Tapped
 from cart.core.pricing import amount_minor
 from cart.core.reminders import passing
-from cart.core.state import Gone, State
+from cart.core.state import State
 from cart.core.trip import LINES_MAX, Doubt, Scan, Trip
 
 Done = tuple[State, tuple[Effect, ...]]
@@ -86,7 +86,7 @@ def _start(state: State, event: Tapped) -> Done:
         started_ms=state.wall_ms,
         flags=() if empty_mg is not None else ("unweighed_start",),
     )
-    state = replace(state, trip=trip, lives=(), gone=(), safe_id=1, expected_mg=empty_mg, own_until_ns=0)
+    state = replace(state, trip=trip, lives=(), safe_id=1, expected_mg=empty_mg, own_until_ns=0)
     return state, ()
 
 
@@ -221,10 +221,10 @@ def _took_line(state: State, doubt: Doubt, line_id: int) -> State:
     if line is None:
         return state  # it has left the bill since: the question comes again
     live = replace(lives.live_of_doubt(state, doubt), gone=(line,))
-    trip = basket.remove_doubt(basket.remove_lines(state.trip, (line_id,)), doubt.id)
+    trip = basket.remove_doubt(basket.take_lines(state.trip, (line_id,), state.t_ns), doubt.id)
     if abs(line.mass_mg + doubt.delta_mg) > state.setup.limits.residual_mg:
         trip = basket.flag(trip, "mismatch")
-    return lives.settle(replace(state, gone=(*state.gone, Gone(state.t_ns, line))), live, trip)
+    return lives.settle(state, live, trip)
 
 
 _ACTS: dict[str, Callable[[State, Tapped], Done]] = {

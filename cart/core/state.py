@@ -8,19 +8,8 @@ from cart.core.effects import CommitSale, Save, Screen
 from cart.core.evidence import Look
 from cart.core.setup import Setup
 from cart.core.sync import Sync
-from cart.core.trip import Doubt, Line, Scan, Trip
+from cart.core.trip import Doubt, Gone, Line, Scan, Trip
 from cart.core.weight import WeightState
-
-GONE_NS = 60_000_000_000
-"""How long a line that was taken out can simply be put back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A line that was taken out at t_ns and may come back."""
-
-    t_ns: int
-    line: Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,6 @@ class State:
     trip: Trip = field(default_factory=Trip)
     looks: tuple[Look, ...] = ()
     lives: tuple[Live, ...] = ()
-    gone: tuple[Gone, ...] = ()
     sync: Sync = field(default_factory=Sync)
     load_state: str = "ok"
     gross_mg: int | None = None

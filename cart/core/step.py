@@ -142,11 +142,12 @@ def _restored(state: State, event: Restored) -> Done:
         trip = replace(trip, receipt=words.get(event.verdict, "receipted"))
     scans = tuple(replace(x, t_ns=event.t_ns) for x in trip.scans)
     doubts = tuple(replace(x, t_ns=event.t_ns, step_id=-x.id) for x in trip.doubts)
+    gone = tuple(replace(x, t_ns=event.t_ns) for x in trip.gone)
     state = replace(
         state,
         wall_ms=event.wall_ms,
         incarnation=event.incarnation,
-        trip=replace(trip, scans=scans, doubts=doubts),
+        trip=replace(trip, scans=scans, doubts=doubts, gone=gone),
         sync=sync.restored(event),
         expected_mg=trip.anchor_mg,
         loose_mg=trip.loose_mg,

@@ -39,6 +39,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """A line that was taken out at t_ns and may simply be put back."""
+
+    t_ns: int
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """A code or a chosen name that waits for its item to land.
 
@@ -122,6 +130,7 @@ class Trip:
     anchor_mg   gross load that lines, own things and doubts explain; None before the first standstill
     loose_mg    how far anchor_mg may be off, because the latest changes are only provisional
     landed      the latest scans that found their item: their codes may be read again as it lies there
+    gone        lines that were taken out a moment ago, oldest first
     flags       codes that staff and the store must see, in order, without doubles
     next_id     next number for lines, scans, doubts and prompts
     taps        keys of the latest taps, so that a repeated request acts once
@@ -139,6 +148,7 @@ class Trip:
     anchor_mg: int | None = None
     loose_mg: int = 0
     landed: tuple[Scan, ...] = ()
+    gone: tuple[Gone, ...] = ()
     flags: tuple[str, ...] = ()
     help: bool = False
     next_id: int = 1
