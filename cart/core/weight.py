@@ -128,7 +128,7 @@ def sampled(state: WeightState, event: LoadSampled) -> tuple[WeightState, tuple[
     work = _Work(state)
     cells = event.channels or ((0,),) * len(event.counts)
     for t_us, counts, flags, channels in zip(event.t_us, event.counts, event.flags, cells, strict=True):
-        work.read(t_us, counts, flags, len(channels))
+        work.read(t_us, state.calibration.summed(counts, channels), flags, len(channels))
     work.judge_rate(event.seq)
     work.detect()
     return work.frozen(event.t_ns), tuple(work.told)

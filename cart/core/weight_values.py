@@ -21,10 +21,21 @@ class Calibration:
 
     counts_per_kg  not 0; negative when the cells are wired the other way round
     zero_counts    what the empty basket reads
+    trims_ppm      of four cells, in millionths; empty where they need none, or are one channel
     """
 
     counts_per_kg: int
     zero_counts: int
+    trims_ppm: tuple[int, ...] = ()
+
+    def summed(self, counts: int, cells: tuple[int, ...]) -> int:
+        """Return the counts of one reading with each cell trimmed.
+
+        counts  as they came, summed;  cells: of each cell, where the line names them
+        """
+        if len(cells) != len(self.trims_ppm) or not cells:
+            return counts
+        return sum(cell * trim for cell, trim in zip(cells, self.trims_ppm, strict=True)) // 1_000_000
 
     def mass_mg(self, counts: int) -> int:
         """Return the mass that one reading stands for, in mg."""

@@ -21,6 +21,8 @@ NO_SHA256 = "0" * 64
 LINE_BYTES_MAX = 65_536
 RECORDS_MAX = 10_000
 POINTS_MIN = 4  # zero, two masses up, one down
+VALID_MS = 365 * 86_400_000
+"""How long a calibration holds that says nothing else: a year, as for a shop's scale."""
 
 
 class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +51,9 @@ class CalibrationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     residual_max_mg  largest distance of a point from the line
     corners_mg       what the same mass read at front left, front right, rear left, rear right
     max_mg, e_mg     range and verification interval that the masses support
+    gravity_um_s2    acceleration of free fall where it was made
+    expires_ms       Unix time from which it should be made anew; None: VALID_MS after wall_ms
+    trims_ppm        of four cells, in millionths: counts, here and in points, are the trimmed sum
     """
 
     cart: str
@@ -64,6 +69,8 @@ class CalibrationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     corners_mg: tuple[int, ...] = ()
     temperature_centi_c: int | None = None
     gravity_um_s2: int | None = None
+    expires_ms: int | None = None
+    trims_ppm: tuple[int, ...] = ()
     event_counter: int = 1
     prev_sha256: str = NO_SHA256
     sha256: str = ""
@@ -71,7 +78,11 @@ class CalibrationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
     def calibration(self) -> Calibration:
         """Return what the weight needs of it."""
-        return Calibration(self.counts_per_kg, self.zero_counts)
+        return Calibration(self.counts_per_kg, self.zero_counts, self.trims_ppm)
+
+    def expires_at_ms(self) -> int:
+        """Return the Unix time from which the calibration should be made anew."""
+        return self.wall_ms + VALID_MS if self.expires_ms is None else self.expires_ms
 
 
 class BadRecordError(ValueError):
@@ -151,6 +162,7 @@ def _faults(record: CalibrationRecord, before: CalibrationRecord | None) -> Iter
     yield record.counts_per_kg == 0, "counts_per_kg is 0"
     yield len(record.points) < POINTS_MIN, f"fewer than {POINTS_MIN} points"
     yield len(record.corners_mg) not in (0, 4), "corners_mg does not hold four corners"
+    yield len(record.trims_ppm) not in (0, 4), "trims_ppm does not hold four trims"
     yield not 0 < record.e_mg <= record.max_mg, "e_mg is not between 1 and max_mg"
 
 
