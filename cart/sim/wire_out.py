@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from cart.sim.physics import Platform, Sample
-from cart.wire.loadcell import FLAG_FIRST, Identity, Temperature, encode, encode_acceleration, encode_weight
-
-CENTI_C = 2_150
-"""Temperature at the simulated cell, 21.5 degrees."""
+from cart.wire.loadcell import (
+    FLAG_FIRST,
+    Identity,
+    Temperature,
+    WeightLine,
+    encode,
+    encode_acceleration,
+    encode_weight,
+)
 
 IDENTITY_EVERY = 5
 """Seconds between two identity lines."""
@@ -40,9 +45,12 @@ class Converter:
         if self._rebooted or self._sent % (IDENTITY_EVERY * per_s) == 0:
             lines.append(encode(self._identity))
         if self._sent % per_s == 0:
-            lines.append(encode(Temperature(sample.seq, CENTI_C)))
+            lines.append(encode(Temperature(sample.seq, self.platform.centi_c)))
         flags = sample.flags | (FLAG_FIRST if self._rebooted else 0)
-        lines.append(encode_weight(sample.seq, sample.t_us, sample.counts, flags))
+        if sample.channels:
+            lines.append(encode(WeightLine(sample.seq, sample.t_us, sample.counts, flags, sample.channels)))
+        else:
+            lines.append(encode_weight(sample.seq, sample.t_us, sample.counts, flags))
         lines.append(encode_acceleration(sample.seq, sample.t_us, sample.ax_ug, sample.ay_ug, sample.az_ug))
         self._rebooted = False
         self._sent += 1
