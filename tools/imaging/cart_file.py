@@ -28,6 +28,8 @@ timezone = "Europe/Berlin"
 host = "broker.store-1"
 """
 
+import base64
+import binascii
 import copy
 import hashlib
 import re
@@ -39,12 +41,15 @@ from typing import Annotated, Any
 import msgspec
 
 from cart.faults import Fault
+from tools.imaging import small
 
 _NO_CONTROL = r"[^\x00-\x1f\x7f]"
+SSID_BYTES_MAX = 32
 
 
 def _matching(pattern: str) -> msgspec.Meta:
-    return msgspec.Meta(pattern=rf"^(?:{pattern})$")
+    # "$" would let a line end through behind the text.
+    return msgspec.Meta(pattern=rf"^(?:{pattern})\Z")
 
 
 _Name = Annotated[str, _matching(r"[a-z0-9][a-z0-9-]{0,31}")]
@@ -115,6 +120,24 @@ class CartFile(_Table, kw_only=True):
     config: dict[str, dict[str, int | str]] = {}
 
 
+# What a text that does not match has to be, in words.
+_NAME_FORM = "1 to 32 small letters, digits and hyphens, such as cart-0042"
+FORMS = {
+    "cart.id": _NAME_FORM,
+    "cart.chain": _NAME_FORM,
+    "cart.store": _NAME_FORM,
+    "enrolment.token": "what this prints: ./tools/image.py token",
+    "wifi.ssid": "1 to 32 characters, no line end",
+    "wifi.passphrase": "8 to 63 letters, digits and signs of ASCII",
+    "wifi.psk": "64 of 0-9 and a-f",
+    "wifi.country": "two capital letters, such as DE",
+    "admin.name": "1 to 31 of a-z, 0-9, _ and -, beginning with a letter",
+    "admin.password_hash": "what this prints: openssl passwd -6",
+    "admin.ssh_keys": "the line of a file such as ~/.ssh/id_ed25519.pub",
+    "locale.keymap": "2 to 8 small letters, such as de",
+    "locale.timezone": "a name such as Europe/Berlin",
+}
+
 # Columns of a fleet's table that stand for a key in a table; the others of `COLUMNS` are keys of the file itself.
 COLUMNS = {
     "cart": ("cart", "id"),
@@ -138,12 +161,11 @@ def load(path: Path) -> CartFile:
 
 def load_tables(path: Path) -> dict[str, Any]:
     """Return the tables of a cart file as they are, or of one that says what many carts have in common."""
+    text = small.read_text(path, "IMAGE-CART-FILE")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Fault("IMAGE-CART-FILE", f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Fault("IMAGE-CART-FILE", f"{path.name}: {error}") from None
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless numbers, endless nesting
+        raise Fault("IMAGE-CART-FILE", f"{path}: {error}") from None
 
 
 def from_row(row: Mapping[str, str], folder: Path, common: Mapping[str, Any] | None = None) -> CartFile:
@@ -158,7 +180,10 @@ def from_row(row: Mapping[str, str], folder: Path, common: Mapping[str, Any] | N
         if column not in COLUMNS:
             raise Fault("IMAGE-CART-FILE", f"column {column!r} means nothing; known are {', '.join(COLUMNS)}")
         table, key = COLUMNS[column]
-        (tables.setdefault(table, {}) if table else tables)[key] = text
+        place = tables.setdefault(table, {}) if table else tables
+        if not isinstance(place, dict):
+            raise Fault("IMAGE-CART-FILE", f"{table} has to be a table, written [{table}]")
+        place[key] = text
     return from_tables(tables, folder, f"cart {row.get('cart', '?')}")
 
 
@@ -167,9 +192,9 @@ def from_tables(tables: dict[str, Any], folder: Path, name: str) -> CartFile:
     try:
         told = msgspec.convert(tables, CartFile)
     except msgspec.ValidationError as error:
-        raise Fault("IMAGE-CART-FILE", f"{name}: {error}") from None
-    if len((told.wifi.ssid if told.wifi else "").encode()) > 32:
-        raise Fault("IMAGE-CART-FILE", f"{name}: the ssid has more than 32 bytes")
+        raise Fault("IMAGE-CART-FILE", f"{name}: {_in_words(str(error))}") from None
+    for complaint in _complaints(told):
+        raise Fault("IMAGE-CART-FILE", f"{name}: {complaint}")
     if told.calibration and not Path(told.calibration).is_absolute():
         told = msgspec.structs.replace(told, calibration=str(folder / told.calibration))
     if told.store_key and not Path(told.store_key).is_absolute():
@@ -177,3 +202,53 @@ def from_tables(tables: dict[str, Any], folder: Path, name: str) -> CartFile:
     if told.profile and re.search(r"[/.]", told.profile) and not Path(told.profile).is_absolute():
         told = msgspec.structs.replace(told, profile=str(folder / told.profile))
     return told
+
+
+def lacks(told: CartFile) -> list[str]:
+    """Return what the cart will not do for want of something in its file: worth saying, and no fault."""
+    found = []
+    if not told.store_key:
+        found.append("no store_key: cart.service does not start until store.pub lies in its key folder")
+    if not told.calibration:
+        found.append("no calibration: it does not weigh until it is calibrated")
+    if not told.admin.ssh_keys and told.admin.password_hash == "!":
+        found.append("no [admin] ssh_keys and no password_hash: nobody can sign in")
+    return found
+
+
+def _complaints(told: CartFile) -> list[str]:
+    """Return what no pattern can say."""
+    found = []
+    if told.wifi is not None and len(told.wifi.ssid.encode()) > SSID_BYTES_MAX:
+        found.append(f"wifi.ssid has more than {SSID_BYTES_MAX} bytes")
+    if told.wifi is not None and told.wifi.passphrase and told.wifi.psk:
+        found.append("wifi has both a passphrase and a psk: give one of them")
+    if any(not _is_ssh_key(line) for line in told.admin.ssh_keys):
+        found.append(f"admin.ssh_keys holds one that is none: a key is {FORMS['admin.ssh_keys']}")
+    return found
+
+
+def _is_ssh_key(line: str) -> bool:
+    """Return True for a public key whose body names the same kind as the word before it (RFC 4253, 6.6)."""
+    kind, body = line.split(" ")[:2]
+    try:
+        data = base64.b64decode(body, validate=True)
+    except binascii.Error:
+        return False
+    return data[: 4 + len(kind)] == len(kind).to_bytes(4, "big") + kind.encode() and len(data) > 4 + len(kind)
+
+
+def _in_words(told: str) -> str:
+    """Return msgspec's complaint for people: which key, or which column of a table, and what it has to be."""
+    what, _, place = told.partition(" - at ")
+    path = re.sub(r"\[.*", "", place.strip("`").removeprefix("$").removeprefix("."))
+    named = {f"{table}.{key}".lstrip("."): column for column, (table, key) in COLUMNS.items() if column != key}
+    also = f" (column {named[path]})" if path in named else ""
+    key = f"{path}{also}: " if path else ""
+    if "matching regex" in what and path in FORMS:
+        return f"{key}has to be {FORMS[path]}"
+    missing = re.fullmatch(r"Object missing required field `(.*)`", what)
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what)
+    if missing:
+        return f"{f'{path}.' if path else ''}{missing[1]} is missing"
+    return f"{key}unknown key `{unknown[1]}`" if unknown else f"{key}{what}"

@@ -183,7 +183,8 @@ def _add_stamp(verbs: Any) -> None:
 def _stamp(args: argparse.Namespace) -> int:
     order = stamp.Order(args.base, cart_file.load(args.cart), args.out)
     told = stamp.stamp(order, Progress(quiet=args.output == "json"))
-    _print(args, told, lambda: _made_text(args.out, told))
+    lacking = cart_file.lacks(order.cart)
+    _print(args, told | {"lacks": lacking}, lambda: "\n".join([_made_text(args.out, told), *lacking]))
     return EXIT_OK
 
 

@@ -1,26 +1,21 @@
 """`stamp`: a built image becomes the image of one cart. Two stamps of the same cart are the same, bit for bit."""
 
 import hashlib
-import json
 import re
 import secrets
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from cart import config
 from cart.faults import Fault
-from tools.imaging import bmap, build, copying, device, facts, firstboot, manifest, verify
+from tools.imaging import bmap, build, copying, device, facts, identity, manifest, verify
 from tools.imaging.bmap import BlockMap
 from tools.imaging.cart_file import CartFile
 from tools.imaging.entries import Entry
-from tools.imaging.facts import Facts, Image
 from tools.imaging.manifest import Manifest
 from tools.imaging.progress import Progress
 
-TOKEN_FILE = f"{device.STATE_DIR}/enrolment.json"
 TOKEN_BYTES = 24
 
 
@@ -50,13 +45,11 @@ def stamp(order: Order, progress: Progress) -> Manifest:
     if built.get("kind") != "build":
         raise Fault("IMAGE-MANIFEST", f"{order.base.name} is a {built.get('kind')}: stamp an image that `build` made")
     base_map = verify.load_map(order.base, built)
+    entries, boot = identity.contents(identity.look(facts.opened(order.base, built["epoch"])), order.cart)
     with copying.unfinished(order.out) as part:
         part.touch(0o600)  # it will hold the cart's token and the network's key
         copying.copy(order.base, part, progress)
         image = facts.opened(part, built["epoch"])
-        found = facts.gather(image)
-        facts.check_usable(found)
-        entries, boot = _contents(image, found, order.cart)
         put = [*image.root.write(entries), *device.boot_entries(boot)]
         image.boot.write(boot)
         with progress.step("hash", part.stat().st_size) as advance:
@@ -77,89 +70,6 @@ def check_base(base: Path, expected: BlockMap, made: BlockMap) -> None:
     doubtful = tuple(row for row in expected.ranges if (row.start, row.sha256) not in right)
     for damage in bmap.find_damage(base, BlockMap(expected.size_bytes, doubtful)):
         raise Fault("IMAGE-DAMAGED", f"{base.name} is not as it was built: {damage}")
-
-
-def _contents(image: Image, found: Facts, told: CartFile) -> tuple[list[Entry], dict[str, bytes]]:
-    """Return what makes the image this cart's: entries of the root file system, files of the boot partition."""
-    cart_id = device.places().owners["cart"]
-    settings = cart_config(image, told)
-    names = image.root.read(["/etc/hosts"])
-    entries = [
-        device.config_entry(settings, cart_id),
-        Entry("/etc/hostname", data=f"{told.cart.id}\n".encode()),
-        Entry("/etc/hosts", data=firstboot.hosts(names.get("/etc/hosts", b"").decode(), told.cart.id).encode()),
-        *firstboot.zone_entries(told.locale.timezone),
-    ]
-    if told.calibration:
-        entries.append(calibration_entry(Path(told.calibration), settings, cart_id))
-    if told.store_key:
-        entries.append(store_key_entry(Path(told.store_key), settings, cart_id))
-    if told.enrolment is not None:
-        entries.append(token_entry(told, cart_id))
-    injected = told.wifi is not None and bool(found.network)
-    boot = firstboot.boot_files(found.first_boot, told, with_wifi=not injected)
-    if told.wifi is not None:
-        if not found.network and not boot:
-            raise Fault("IMAGE-CART-FILE", "the image has neither NetworkManager nor a first boot to set up Wi-Fi with")
-        if injected:
-            secret = told.enrolment.token if told.enrolment else ""
-            entries += firstboot.wifi_entries(told.wifi, secret)
-        line = image.boot.read("cmdline.txt")
-        if line is not None:
-            changed = device.changed_cmdline(
-                line.decode(), [firstboot.country_word(told.wifi)], ["cfg80211.ieee80211_regdom="]
-            )
-            boot["cmdline.txt"] = changed.encode()
-    return entries, boot
-
-
-def cart_config(image: Image, told: CartFile) -> config.Config:
-    """Return cart.toml of this cart: the built one, with the profile and then the cart's own values over it."""
-    data = image.root.read([device.CONFIG_FILE]).get(device.CONFIG_FILE)
-    if data is None:
-        raise Fault("IMAGE-MANIFEST", f"the image has no {device.CONFIG_FILE}: stamp an image that `build` made")
-    tables = tomllib.loads(data.decode())
-    overlays = [told.config, {"cart": msgspec.to_builtins(told.cart)}]
-    if told.profile:
-        overlays.insert(0, tomllib.loads(device.profile_path(told.profile).read_text(encoding="utf-8")))
-    for overlay in overlays:
-        for section, values in overlay.items():
-            tables.setdefault(section, {}).update(values)
-    try:
-        return msgspec.convert(tables, config.Config)
-    except msgspec.ValidationError as error:
-        raise Fault("IMAGE-CART-FILE", f"cart.toml of {told.cart.id}: {error}") from None
-
-
-def calibration_entry(path: Path, settings: config.Config, cart_id: int) -> Entry:
-    """Return the calibration record where the configuration looks for it; the cart adds to it later."""
-    try:
-        data = path.read_bytes()
-        lines = [json.loads(line) for line in data.splitlines()]
-    except (OSError, ValueError) as error:
-        raise Fault("IMAGE-CART-FILE", f"calibration {path.name}: {error}") from None
-    if not lines:
-        raise Fault("IMAGE-CART-FILE", f"calibration {path.name} is empty")
-    return Entry(settings.scale.calibration, mode=0o600, uid=cart_id, gid=cart_id, data=data)
-
-
-def store_key_entry(path: Path, settings: config.Config, cart_id: int) -> Entry:
-    """Return the store's public key where the cart looks for it: only what it signs ends the retries of a charge."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Fault("IMAGE-CART-FILE", f"store_key {path.name}: {error.strerror}") from None
-    if not data.startswith(b"-----BEGIN PUBLIC KEY-----"):
-        raise Fault("IMAGE-CART-FILE", f"store_key {path.name} is no public key")
-    return Entry(f"{settings.keys.dir}/store.pub", uid=cart_id, gid=cart_id, data=data)
-
-
-def token_entry(told: CartFile, cart_id: int) -> Entry:
-    """Return the one-time token where the cart may read it, and delete it once it has its certificate."""
-    assert told.enrolment is not None
-    row = {**msgspec.to_builtins(told.cart), "token": told.enrolment.token}
-    text = json.dumps(row, sort_keys=True) + "\n"
-    return Entry(TOKEN_FILE, mode=0o600, uid=cart_id, gid=cart_id, data=text.encode())
 
 
 def _described(order: Order, built: Manifest, put: list[Entry]) -> Manifest:

@@ -116,6 +116,8 @@ def fill(tree: Path, system: System) -> None:
         "etc/ssh/ssh_host_ed25519_key": "the same on every card\n",
         "etc/systemd/system/README": "",
         "var/lib/systemd/random-seed": "seed",
+        "usr/share/zoneinfo/tzdata.zi": "# version 2025b\nZ Europe/Berlin 0:53 - LMT\nL Etc/UTC UTC\n",
+        "usr/share/zoneinfo/iso3166.tab": "# codes\nDE\tGermany\nGB\tBritain (UK)\n",
     }
     if system.network:
         texts["usr/sbin/NetworkManager"] = ""

@@ -5,24 +5,29 @@ import json
 import tomllib
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from cart import config
+from cart.backoffice import keys as store_keys
 from cart.faults import Fault
+from cart.sim.stack import exact_calibration
+from cart.wire import calibration
 from tests.tools.imaging import synthetic
 from tests.tools.imaging.conftest import SPARE_BYTES
-from tools.imaging import build, cart_file, facts, firstboot, manifest, stamp, verify
+from tools.imaging import build, cart_file, device, facts, firstboot, identity, manifest, stamp, verify
 from tools.imaging.progress import Progress
 
 QUIET = Progress(quiet=True)
 TOKEN = "q9Jm2xkqzvWQ4o1cZK8m7tT0bY3nR5sL"
 PASSPHRASE = "correct horse battery"
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKq0sGJ3nXJm2eN0o1R5bG8Yz4c7W9dQ6tT1uVxYpLkh ops"
 TABLES = {
     "profile": "pi5",
     "cart": {"id": "cart-0042", "chain": "demo", "store": "store-7"},
     "enrolment": {"token": TOKEN},
     "wifi": {"ssid": "carts", "passphrase": PASSPHRASE, "country": "DE"},
-    "admin": {"name": "ops", "ssh_keys": ["ssh-ed25519 AAAAC3Nza ops"], "password_hash": "$6$saltsalt$" + "h" * 86},
+    "admin": {"name": "ops", "ssh_keys": [SSH_KEY], "password_hash": "$6$saltsalt$" + "h" * 86},
     "locale": {"timezone": "Europe/Berlin"},
     "config": {"broker": {"host": "broker.store-7"}},
 }
@@ -48,6 +53,16 @@ def bare(tmp_path, house, **departs):
     out = tmp_path / "built.img"
     build.build(build.Order(base, house(), out, spare_bytes=SPARE_BYTES), QUIET)
     return out
+
+
+def calibrated(folder, cart, times=1, operator="ops"):
+    """Write a calibration record with so many lines."""
+    path, before = folder / f"{cart}.jsonl", None
+    with path.open("wb") as file:
+        for _ in range(times):
+            before = calibration.chained(msgspec.structs.replace(exact_calibration(cart), operator=operator), before)
+            file.write(calibration.encode(before))
+    return path
 
 
 def refused(order, code):
@@ -76,17 +91,16 @@ def test_the_cart_finds_its_own_configuration(order, tmp_path):
 
 def test_the_token_is_the_carts_alone(order):
     _, image = stamped(order)
-    row = image.root.rows([stamp.TOKEN_FILE])[stamp.TOKEN_FILE]
+    row = image.root.rows([identity.TOKEN_FILE])[identity.TOKEN_FILE]
     assert (oct(row.mode), row.uid, row.gid) == ("0o100600", 880, 880)
-    assert json.loads(image.root.read([stamp.TOKEN_FILE])[stamp.TOKEN_FILE])["token"] == TOKEN
+    assert json.loads(image.root.read([identity.TOKEN_FILE])[identity.TOKEN_FILE])["token"] == TOKEN
 
 
 def test_the_calibration_lies_where_the_configuration_looks_for_it(order, tmp_path):
-    record = tmp_path / "calibration.jsonl"
-    record.write_text('{"zero": 1}\n')
+    record = calibrated(tmp_path, "cart-0042")
     _, image = stamped(replace(order, cart=told(calibration=str(record))))
     place = config.default().scale.calibration
-    assert image.root.read([place]) == {place: b'{"zero": 1}\n'}
+    assert image.root.read([place]) == {place: record.read_bytes()}
     assert image.root.rows([place])[place].uid == 880
 
 
@@ -170,7 +184,7 @@ def test_a_network_that_nothing_can_set_up_is_refused(order, tmp_path, house):
 
 
 def test_a_country_replaces_an_older_one(order):
-    line = stamp.device.changed_cmdline(
+    line = device.changed_cmdline(
         "quiet cfg80211.ieee80211_regdom=GB", ["cfg80211.ieee80211_regdom=DE"], ["cfg80211.ieee80211_regdom="]
     )
     assert line == "quiet cfg80211.ieee80211_regdom=DE\n"
@@ -205,9 +219,39 @@ def test_a_stamped_image_is_not_stamped_again(order, tmp_path):
 
 
 def test_a_record_that_does_not_fit_is_refused(order, tmp_path):
-    record = tmp_path / "large.jsonl"
-    record.write_text('{"note": "' + "x" * (60 << 20) + '"}\n')
+    record = calibrated(tmp_path, "cart-0042", times=6_000, operator="x" * 8_000)
     refused(replace(order, cart=told(calibration=str(record))), "IMAGE-NO-SPACE")
+
+
+def test_the_calibration_of_another_cart_is_refused(order, tmp_path):
+    record = calibrated(tmp_path, "cart-0043")
+    said = refused(replace(order, cart=told(calibration=str(record))), "IMAGE-CART-FILE")
+    assert "that of cart-0043, not of cart-0042" in said
+
+
+@pytest.mark.parametrize("text", ["", "{}\n", "1\n", "[" * 100_000 + "\n"])
+def test_a_calibration_that_is_no_record_is_refused(order, tmp_path, text):
+    record = tmp_path / "bad.jsonl"
+    record.write_text(text)
+    assert "bad.jsonl" in refused(replace(order, cart=told(calibration=str(record))), "IMAGE-CART-FILE")
+
+
+def test_a_record_that_was_edited_is_refused(order, tmp_path):
+    record = calibrated(tmp_path, "cart-0042")
+    record.write_bytes(record.read_bytes().replace(b'"gain":128', b'"gain":64'))
+    assert "edited" in refused(replace(order, cart=told(calibration=str(record))), "IMAGE-CART-FILE")
+
+
+def test_only_a_public_key_that_the_daemon_can_use_is_the_stores(order, tmp_path):
+    store_keys.make_store_key(tmp_path / "keys")
+    _, image = stamped(replace(order, cart=told(store_key=str(tmp_path / "keys" / "store.pub"))))
+    assert image.root.rows(["/var/lib/cart/keys/store.pub"])
+    order.out.unlink()
+    for beside in order.out.parent.glob(f"{order.out.name}.*"):
+        beside.unlink()
+    (tmp_path / "junk.pub").write_text("-----BEGIN PUBLIC KEY-----\nbm9uc2Vuc2U=\n-----END PUBLIC KEY-----\n")
+    for name in ("junk.pub", "keys/store.key", "keys", "nothing\0.pub"):
+        refused(replace(order, cart=told(store_key=str(tmp_path / name))), "IMAGE-CART-FILE")
 
 
 @pytest.mark.parametrize(
@@ -222,6 +266,14 @@ def test_a_record_that_does_not_fit_is_refused(order, tmp_path):
         ({"admin": {"password_hash": "hunter2"}}, "password_hash"),
         ({"locale": {"timezone": "../../etc/passwd"}}, "timezone"),
         ({"colour": "red"}, "colour"),
+        # "$" in a pattern lets a line end through.
+        ({"cart": {"id": "cart-1\n", "chain": "demo", "store": "s"}}, "cart.id"),
+        ({"wifi": {"ssid": "carts\n", "country": "DE"}}, "wifi.ssid"),
+        ({"wifi": {"ssid": "carts", "passphrase": "12345678\n", "country": "DE"}}, "wifi.passphrase"),
+        ({"wifi": {"ssid": "carts", "passphrase": "12345678", "psk": "a" * 64, "country": "DE"}}, "give one of them"),
+        # What the documents show in place of one's own key.
+        ({"admin": {"ssh_keys": ["ssh-ed25519 AAAA..."]}}, "id_ed25519.pub"),
+        ({"admin": {"ssh_keys": [SSH_KEY, "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIKq0"]}}, "id_ed25519.pub"),
     ],
 )
 def test_a_cart_file_with_a_fault_is_refused(changes, complaint):
@@ -229,6 +281,61 @@ def test_a_cart_file_with_a_fault_is_refused(changes, complaint):
         told(**changes)
     assert met.value.code == "IMAGE-CART-FILE"
     assert complaint in met.value.detail
+
+
+def test_a_fault_says_what_the_key_has_to_be_and_never_its_value():
+    with pytest.raises(Fault, match=r"wifi\.passphrase \(column wifi_passphrase\): has to be 8 to 63 letters") as met:
+        told(wifi={"ssid": "carts", "passphrase": "s3cret", "country": "DE"})
+    assert "s3cret" not in met.value.detail
+    with pytest.raises(Fault, match=r"cart\.toml: cart\.store is missing"):
+        told(cart={"id": "cart-1", "chain": "demo"})
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfec\0", b"a = " + b"[" * 100_000, b"a = " + b"9" * 5_000, b"[cart\n"])
+def test_a_cart_file_that_cannot_be_read_is_a_fault_that_names_it(tmp_path, data):
+    (tmp_path / "odd.toml").write_bytes(data)
+    with pytest.raises(Fault, match=r"odd\.toml") as met:
+        cart_file.load(tmp_path / "odd.toml")
+    assert met.value.code == "IMAGE-CART-FILE"
+
+
+def test_an_endless_cart_file_is_refused_and_one_that_windows_saved_is_read(tmp_path):
+    with pytest.raises(Fault, match="not an ordinary file"):
+        cart_file.load(synthetic.Path("/dev/zero"))
+    text = '[cart]\r\nid = "cart-1"\r\nchain = "demo"\r\nstore = "s"\r\n'
+    (tmp_path / "notepad.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert cart_file.load(tmp_path / "notepad.toml").cart.id == "cart-1"
+
+
+@pytest.mark.parametrize(
+    "text", ["[cart\n", "scale = 3\n", "[nosuch]\na = 1\n", "[panel]\nred_pin = 24\ngreen_pin = 24\n"]
+)
+def test_a_profile_of_ones_own_with_a_fault_is_refused(order, tmp_path, text):
+    (tmp_path / "own.toml").write_text(text)
+    refused(replace(order, cart=told(profile=str(tmp_path / "own.toml"))), "IMAGE-CART-FILE")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"locale": {"timezone": "Mars/Phobos"}}, "timezone"),
+        ({"wifi": {"ssid": "carts", "country": "UK"}}, "GB"),
+        ({"admin": {"name": "root"}}, "user of the system"),
+        ({"admin": {"name": "cart"}}, "user of the system"),
+    ],
+)
+def test_a_name_that_the_image_does_not_know_or_knows_otherwise_is_refused(order, changes, says):
+    assert says in refused(replace(order, cart=told(**changes)), "IMAGE-CART-FILE")
+
+
+def test_what_a_cart_will_not_do_for_want_of_something_is_said():
+    assert cart_file.lacks(told(store_key="store.pub", calibration="c.jsonl")) == []
+    lacking = cart_file.lacks(told(admin=None))
+    assert [line.split(":")[0] for line in lacking] == [
+        "no store_key",
+        "no calibration",
+        "no [admin] ssh_keys and no password_hash",
+    ]
 
 
 @pytest.mark.parametrize(
