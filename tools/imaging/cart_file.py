@@ -35,6 +35,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,8 @@ def _matching(pattern: str) -> msgspec.Meta:
     return msgspec.Meta(pattern=rf"^(?:{pattern})\Z")
 
 
-_Name = Annotated[str, _matching(r"[a-z0-9][a-z0-9-]{0,31}")]
+NAME = r"[a-z0-9][a-z0-9-]{0,31}"
+_Name = Annotated[str, _matching(NAME)]
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,6 +75,11 @@ class Enrolment(_Table):
     token: Annotated[str, _matching(r"[A-Za-z0-9_-]{22,128}")]
 
 
+@cache
+def _derived_key(ssid: str, passphrase: str) -> str:
+    return hashlib.pbkdf2_hmac("sha1", passphrase.encode(), ssid.encode(), 4096, 32).hex()
+
+
 class Wifi(_Table, kw_only=True):
     """The store's network. The passphrase is kept as the key that is derived from it (IEEE 802.11i, annex H.4)."""
 
@@ -86,9 +93,7 @@ class Wifi(_Table, kw_only=True):
         """Return the network's key as 64 hex digits, "" for an open network."""
         if self.psk:
             return self.psk
-        if not self.passphrase:
-            return ""
-        return hashlib.pbkdf2_hmac("sha1", self.passphrase.encode(), self.ssid.encode(), 4096, 32).hex()
+        return _derived_key(self.ssid, self.passphrase) if self.passphrase else ""
 
 
 class Admin(_Table):
@@ -168,6 +173,16 @@ def load_tables(path: Path) -> dict[str, Any]:
         raise Fault("IMAGE-CART-FILE", f"{path}: {error}") from None
 
 
+def load_common(path: Path) -> dict[str, Any]:
+    """Return the tables of a file with what many carts have in common; paths in it are taken from its own folder."""
+    tables = load_tables(path)
+    for key in ("calibration", "store_key", "profile"):
+        value = tables.get(key)
+        if isinstance(value, str):
+            tables[key] = _from_folder(value, path.parent, is_name=key == "profile")
+    return tables
+
+
 def from_row(row: Mapping[str, str], folder: Path, common: Mapping[str, Any] | None = None) -> CartFile:
     """Return the cart of one row of a fleet's table (see COLUMNS), over the tables that all carts have in common.
 
@@ -184,7 +199,7 @@ def from_row(row: Mapping[str, str], folder: Path, common: Mapping[str, Any] | N
         if not isinstance(place, dict):
             raise Fault("IMAGE-CART-FILE", f"{table} has to be a table, written [{table}]")
         place[key] = text
-    return from_tables(tables, folder, f"cart {row.get('cart', '?')}")
+    return from_tables(tables, folder, f"cart {row.get('cart', '?')!r}")
 
 
 def from_tables(tables: dict[str, Any], folder: Path, name: str) -> CartFile:
@@ -195,13 +210,19 @@ def from_tables(tables: dict[str, Any], folder: Path, name: str) -> CartFile:
         raise Fault("IMAGE-CART-FILE", f"{name}: {_in_words(str(error))}") from None
     for complaint in _complaints(told):
         raise Fault("IMAGE-CART-FILE", f"{name}: {complaint}")
-    if told.calibration and not Path(told.calibration).is_absolute():
-        told = msgspec.structs.replace(told, calibration=str(folder / told.calibration))
-    if told.store_key and not Path(told.store_key).is_absolute():
-        told = msgspec.structs.replace(told, store_key=str(folder / told.store_key))
-    if told.profile and re.search(r"[/.]", told.profile) and not Path(told.profile).is_absolute():
-        told = msgspec.structs.replace(told, profile=str(folder / told.profile))
-    return told
+    return msgspec.structs.replace(
+        told,
+        calibration=_from_folder(told.calibration, folder),
+        store_key=_from_folder(told.store_key, folder),
+        profile=_from_folder(told.profile, folder, is_name=True),
+    )
+
+
+def _from_folder(path: str, folder: Path, *, is_name: bool = False) -> str:
+    """Return a path of the file as it is from here; with `is_name`, a plain word stays one."""
+    if not path or (is_name and not re.search(r"[/.]", path)):
+        return path
+    return str(folder.absolute() / path)
 
 
 def lacks(told: CartFile) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cart.faults import EXIT_FAILED, EXIT_OK, FAULTS
-from tools.imaging import fleet, image_facts, one_card, results
+from tools.imaging import fleet, fleet_table, image_facts, one_card, results
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import MACHINE, MAX_SIZE_BYTES, Options, decide
 from tools.imaging.results import CardResult
@@ -110,7 +110,7 @@ def run_fleet(args: argparse.Namespace) -> int:
     """Write a card for each cart; return the exit code."""
     progress = Progress(quiet=args.output == "json")
     plan = fleet.Plan(
-        rows=fleet.read_rows(args.carts, args.device, args.common),
+        rows=fleet_table.read_rows(args.carts, args.device, args.common),
         options=options_of(args),
         folder=args.results,
         base=args.base,

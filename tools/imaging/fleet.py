@@ -1,42 +1,21 @@
 """Many cards in an afternoon: a row of carts.csv after the other becomes an image with its identity, and a card."""
 
-import csv
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from cart.faults import Fault
-from tools.imaging import cart_file, image_facts, one_card, results, stamp
-from tools.imaging.cart_file import CartFile
+from tools.imaging import facts, fleet_table, identity, image_facts, manifest, one_card, results, stamp
+from tools.imaging.fleet_table import Row
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import Options, decide
 from tools.imaging.results import CardResult
 from tools.imaging.targets import Identity, collect
 
-ROWS_MAX = 10_000
-OWN_COLUMNS = ("device", "serial", "image")  # the others are those of tools.imaging.cart_file
 GO, SKIP, STOP = "go", "skip", "stop"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One cart.
-
-    device  where its card is written
-    serial  the card or reader that must be there, "" for any that a person confirms
-    image   an image that is stamped already, or None: one is stamped from the base
-    file    what is stamped, or None
-    """
-
-    cart: str
-    device: str
-    serial: str = ""
-    image: Path | None = None
-    file: CartFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +35,10 @@ class Plan:
 Wait = Callable[[Row, CardResult | None], str]
 
 
-def read_rows(path: Path, device: str, common: Path | None = None) -> tuple[Row, ...]:
-    """Return the carts of a table, each checked; Fault FLEET-BAD or IMAGE-CART-FILE names what cannot be used.
-
-    device  for rows that name none
-    common  a cart file that says what all carts have in common
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Fault("FLEET-BAD", f"{path}: {error}") from None
-    if not lines or len(lines) > ROWS_MAX:
-        raise Fault("FLEET-BAD", f"{path} has {len(lines)} carts; 1 to {ROWS_MAX} are taken")
-    shared = cart_file.load_tables(common) if common else {}
-    rows = tuple(_row(path, number, line, device, shared) for number, line in enumerate(lines, 2))
-    carts = [row.cart for row in rows]
-    twice = sorted({cart for cart in carts if carts.count(cart) > 1})
-    if twice:
-        raise Fault("FLEET-BAD", f"{path} names a cart twice: {', '.join(twice)}")
-    return rows
-
-
 def run(plan: Plan, confirm_for: Callable[[Row], one_card.Confirm], wait: Wait, progress: Progress) -> list[CardResult]:
     """Return the results of all attempts of this run; a card that fails does not keep the next cart from its card."""
-    lacking = [row.cart for row in plan.rows if row.image is None]
-    if plan.base is None and lacking:
-        raise Fault("FLEET-BAD", f"{lacking[0]}: its row names no image, and no --base is given")
     done = set() if plan.again else carts_done(plan.folder)
+    check(plan, [row for row in plan.rows if row.cart not in done])
     made: list[CardResult] = []
     used: frozenset[Identity] = frozenset()
     for row in plan.rows:
@@ -101,6 +56,24 @@ def run(plan: Plan, confirm_for: Callable[[Row], one_card.Confirm], wait: Wait, 
         if answer == STOP:
             break
     return made
+
+
+def check(plan: Plan, rows: list[Row]) -> None:
+    """Refuse a table of which a row could not become a card: FLEET-BAD with every reason, before the first card."""
+    stamped = [row for row in rows if row.file is not None]
+    if stamped and plan.base is None:
+        raise Fault("FLEET-BAD", f"{stamped[0].cart}: its row names no image, and no --base is given")
+    built = identity.look(facts.opened(plan.base)) if stamped and plan.base else None
+    faults = []
+    for row in rows:
+        try:
+            if row.file is not None and built is not None:
+                identity.contents(built, row.file)
+            else:
+                _check_image(row)
+        except Fault as fault:
+            faults.append(f"{row.cart}: {fault.detail}")
+    fleet_table.refuse(faults, "the table")
 
 
 def carts_done(folder: Path) -> set[str]:
@@ -139,15 +112,25 @@ def _one(plan: Plan, row: Row, confirm: one_card.Confirm, progress: Progress) ->
         if refusals:
             return _stored(plan, one_card.refused(one_card.of_target(attempt, target), refusals))
         with _image_of(plan, row, progress) as path:
-            image, facts = image_facts.gather(path, progress, look=bool(plan.options.machine))
+            image, known = image_facts.gather(path, progress, look=bool(plan.options.machine))
             job = one_card.Job(
-                image, facts, row.device, plan.options, plan.folder, row.cart, plan.dry_run, plan.restart
+                image, known, row.device, plan.options, plan.folder, row.cart, plan.dry_run, plan.restart
             )
             return one_card.put(job, confirm, progress)
     except Fault as fault:
         if fault.code == "CARD-RESULTS":
             raise  # no result could be kept of the next card either
         return _stored(plan, replace(attempt, code=fault.code, detail=fault.detail))
+
+
+def _check_image(row: Row) -> None:
+    assert row.image is not None
+    if not row.image.is_file():
+        raise Fault("FLEET-BAD", f"there is no image {row.image}")
+    beside = manifest.beside(row.image, manifest.SUFFIX)
+    made_for = manifest.load(beside).get("cart") if beside.is_file() else None
+    if made_for and made_for["id"] != row.cart:
+        raise Fault("FLEET-BAD", f"{row.image} is the image of {made_for['id']}")
 
 
 @contextmanager
@@ -168,18 +151,3 @@ def _image_of(plan: Plan, row: Row, progress: Progress) -> Iterator[Path]:
 def _stored(plan: Plan, result: CardResult) -> CardResult:
     results.add(plan.folder, result)
     return result
-
-
-def _row(path: Path, number: int, line: dict, device: str, shared: dict[str, Any]) -> Row:
-    if None in line or None in line.values():
-        raise Fault("FLEET-BAD", f"{path}:{number}: it has more or fewer values than there are columns")
-    values = {str(name).strip(): value.strip() for name, value in line.items()}
-    own = {name: values.pop(name, "") for name in OWN_COLUMNS}
-    cart, device = values.get("cart", ""), own["device"] or device
-    if not cart:
-        raise Fault("FLEET-BAD", f"{path}:{number}: no value in the column `cart`")
-    if not device:
-        raise Fault("FLEET-BAD", f"{path}:{number}: no device: give the column `device`, or --device")
-    if own["image"]:
-        return Row(cart, device, own["serial"], image=path.parent / own["image"])
-    return Row(cart, device, own["serial"], file=cart_file.from_row(values, path.parent, shared))

@@ -60,7 +60,7 @@ def contents(built: Built, told: CartFile) -> tuple[list[Entry], dict[str, bytes
     Raises IMAGE-CART-FILE for anything that the cart's file asks for and that cannot be.
     """
     for complaint in _strangers(built, told):
-        raise Fault("IMAGE-CART-FILE", f"{told.cart.id}: {complaint}")
+        raise Fault("IMAGE-CART-FILE", complaint)
     cart_id = device.places().owners["cart"]
     settings = cart_config(built, told)
     entries = [

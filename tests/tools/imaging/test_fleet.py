@@ -6,7 +6,7 @@ import pytest
 
 from cart.faults import Fault
 from tests.tools import loops
-from tools.imaging import cli, facts, fleet, results
+from tools.imaging import cli, facts, fleet, fleet_table, results
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import Options
 from tools.imaging.results import CardResult
@@ -48,14 +48,14 @@ def test_a_table_with_a_fault_is_refused_before_any_card(tmp_path, columns, rows
     common = tmp_path / "common.toml"
     common.write_text(COMMON)
     with pytest.raises(Fault, match=says):
-        fleet.read_rows(table(tmp_path, *rows, columns=columns), "", common)
+        fleet_table.read_rows(table(tmp_path, *rows, columns=columns), "", common)
 
 
 def test_a_row_over_what_all_carts_share_says_who_the_cart_is(tmp_path):
     common = tmp_path / "common.toml"
     common.write_text(COMMON)
     path = table(tmp_path, "cart-7,0001,store-9", columns="cart,serial,store")
-    (row,) = fleet.read_rows(path, "/dev/sdb", common)
+    (row,) = fleet_table.read_rows(path, "/dev/sdb", common)
     assert (row.cart, row.device, row.serial) == ("cart-7", "/dev/sdb", "0001")
     assert (row.file.cart.id, row.file.cart.chain, row.file.cart.store) == ("cart-7", "demo", "store-9")
 
@@ -72,7 +72,7 @@ def run(the_plan, wait=fleet.no_wait):
 def test_each_cart_gets_its_card_and_its_result_and_a_second_run_has_nothing_to_do(tmp_path):
     images = [loops.make_image(tmp_path / f"cart-{n}.img", 4 * MIB, seed=n) for n in (1, 2)]
     with loops.loop(tmp_path, 6 * MIB, name="a") as first, loops.loop(tmp_path, 6 * MIB, name="b") as second:
-        rows = [fleet.Row("cart-1", first, image=images[0]), fleet.Row("cart-2", second, image=images[1])]
+        rows = [fleet_table.Row("cart-1", first, image=images[0]), fleet_table.Row("cart-2", second, image=images[1])]
         the_plan = plan(tmp_path, rows)
         assert [result.verdict for result in run(the_plan)] == ["ok", "ok"]
         for device, image in zip((first, second), images, strict=True):
@@ -86,7 +86,9 @@ def test_each_cart_gets_its_card_and_its_result_and_a_second_run_has_nothing_to_
 def test_a_card_that_fails_does_not_keep_the_next_cart_from_its_card(tmp_path):
     image = loops.make_image(tmp_path / "i.img", 4 * MIB)
     with loops.loop(tmp_path, 2 * MIB, name="a") as small, loops.loop(tmp_path, 6 * MIB, name="b") as good:
-        the_plan = plan(tmp_path, [fleet.Row("cart-1", small, image=image), fleet.Row("cart-2", good, image=image)])
+        the_plan = plan(
+            tmp_path, [fleet_table.Row("cart-1", small, image=image), fleet_table.Row("cart-2", good, image=image)]
+        )
         made = run(the_plan)
         assert [(result.verdict, result.code) for result in made] == [("refused", "too-small"), ("ok", "")]
         assert not fleet.complete(the_plan, made)
@@ -96,7 +98,7 @@ def test_a_card_that_fails_does_not_keep_the_next_cart_from_its_card(tmp_path):
 def test_a_card_that_nobody_changed_is_not_written_for_the_next_cart(tmp_path):
     images = [loops.make_image(tmp_path / f"cart-{n}.img", 4 * MIB, seed=n) for n in (1, 2)]
     with loops.loop(tmp_path, 6 * MIB) as device:
-        made = run(plan(tmp_path, [fleet.Row(f"cart-{n}", device, image=images[n - 1]) for n in (1, 2)]))
+        made = run(plan(tmp_path, [fleet_table.Row(f"cart-{n}", device, image=images[n - 1]) for n in (1, 2)]))
         assert [result.code for result in made] == ["", "already-written"]
         assert loops.contents(device)[: 4 * MIB] == images[0].read_bytes()
 
@@ -112,7 +114,7 @@ def test_a_person_may_try_again_skip_or_stop(tmp_path):
         return next(answers)
 
     with loops.loop(tmp_path, 2 * MIB) as small:
-        made = run(plan(tmp_path, [fleet.Row(f"cart-{n}", small, image=image) for n in (1, 2, 3, 4)]), wait)
+        made = run(plan(tmp_path, [fleet_table.Row(f"cart-{n}", small, image=image) for n in (1, 2, 3, 4)]), wait)
     assert [result.cart for result in made] == ["cart-1", "cart-1"]
     assert asked == [("cart-1", None), ("cart-1", "too-small"), ("cart-1", "too-small"), ("cart-2", None),
                      ("cart-3", None)]  # fmt: skip
