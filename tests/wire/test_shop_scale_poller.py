@@ -1,0 +1,194 @@
+"""When a scale is asked, and what its silence, garbage and lateness are called; time is a number here."""
+
+import pytest
+
+from cart.sim.shop_scale import NS_PER_MS, Showing, SimulatedShopScale, frame
+from cart.wire.shop_scales import line
+from cart.wire.shop_scales.indication import Indication, Kind
+from cart.wire.shop_scales.poller import LATE, poller, step
+from cart.wire.shop_scales.protocols import PROTOCOLS, by_name
+
+TICK_MS = 10
+EACH = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.name)
+POLLED = pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if p.poll], ids=lambda p: p.name)
+TOLEDO = by_name("toledo-8217")
+CAS_22 = by_name("cas-22")
+
+
+class Counter:
+    """A host and a scale on a line in simulated time; what the scale sends arrives `lag_ms` later.
+
+    said  (ms, indication) of all that was told
+    sent  (ms, bytes) of all that the host sent
+    """
+
+    def __init__(self, protocol, lag_ms=0):
+        self.scale = SimulatedShopScale(protocol)
+        self.poller = poller(protocol)
+        self.lag_ms = lag_ms
+        self.t_ms = 0
+        self.on_the_way = []
+        self.said = []
+        self.sent = []
+
+    def run(self, ms):
+        end = self.t_ms + ms
+        while self.t_ms < end:
+            self.t_ms += TICK_MS
+            arrived = b"".join(data for due, data in self.on_the_way if due <= self.t_ms)
+            self.on_the_way = [item for item in self.on_the_way if item[0] > self.t_ms]
+            self.host(arrived)
+        return self
+
+    def host(self, data):
+        self.poller, send, told = step(self.poller, self.t_ms * NS_PER_MS, data)
+        self.said += [(self.t_ms, indication) for indication in told]
+        if send:
+            self.sent.append((self.t_ms, send))
+        answer = self.scale.step(self.t_ms * NS_PER_MS, send)
+        if answer:
+            self.on_the_way.append((self.t_ms + self.lag_ms, answer))
+
+    @property
+    def last(self):
+        return self.said[-1][1]
+
+    def kinds_since(self, t_ms):
+        return {indication.kind for at, indication in self.said if at > t_ms}
+
+
+@EACH
+def test_a_weight_that_stands_is_said_five_times_a_second(protocol):
+    counter = Counter(protocol)
+    counter.scale.showing = Showing(Kind.STABLE, 1_250_000)
+    counter.run(2_000)
+    assert counter.kinds_since(0) == {Kind.STABLE}
+    assert counter.last.mass_mg == pytest.approx(1_250_000, abs=4_536)  # 0.01 lb
+    assert len(counter.said) >= 9
+
+
+@EACH
+@pytest.mark.parametrize("kind", list(Kind))
+def test_each_state_comes_through_with_the_name_that_the_protocol_has_for_it(protocol, kind):
+    counter = Counter(protocol)
+    counter.scale.showing = Showing(kind, -200_000 if kind == Kind.NEGATIVE else 1_250_000)
+    counter.run(2_000)
+    wordless = {
+        ("toledo-8217", Kind.NEGATIVE): Kind.UNDER,
+        ("toledo-8217-lb", Kind.NEGATIVE): Kind.UNDER,
+        ("cas-ecr", Kind.UNDER): Kind.FAULTY,
+        ("cas-22", Kind.UNDER): Kind.FAULTY,
+    }
+    assert counter.kinds_since(0) == {wordless.get((protocol.name, kind), kind)}
+
+
+@EACH
+def test_a_scale_that_falls_silent_is_called_so_within_a_second_and_keeps_no_weight(protocol):
+    counter = Counter(protocol)
+    counter.scale.showing = Showing(Kind.STABLE, 1_250_000)
+    counter.run(1_000)
+    counter.scale.showing = Showing(Kind.SILENT)
+    counter.run(1_000)
+    assert counter.last.kind == Kind.SILENT
+    assert counter.last.mass_mg is None
+    silent_since = counter.t_ms
+    counter.run(3_000)
+    assert counter.kinds_since(silent_since) == {Kind.SILENT}
+    counter.scale.showing = Showing(Kind.STABLE, 500_000)
+    assert counter.run(2_000).last.kind == Kind.STABLE
+
+
+@EACH
+def test_a_line_of_another_speed_is_faulty_within_a_second_and_says_what_to_look_at(protocol):
+    counter = Counter(protocol)
+    counter.scale.showing = Showing(Kind.STABLE, 1_250_000, garbled=True)
+    counter.run(1_000)
+    assert counter.last.kind == Kind.FAULTY
+    assert "speed" in counter.last.why
+    assert counter.last.raw
+
+
+@POLLED
+def test_a_scale_that_answers_too_late_gives_no_number(protocol):
+    # An answer that is always one question behind would be a weight of the past.
+    counter = Counter(protocol, lag_ms=protocol.timeout_ms + 100)
+    counter.scale.showing = Showing(Kind.STABLE, 1_250_000)
+    counter.run(6_000)
+    assert all(indication.mass_mg is None for _, indication in counter.said)
+    if protocol.name != "cas-ecr":  # there it is the ACK that is late
+        assert LATE in {indication.why for _, indication in counter.said}
+
+
+@POLLED
+def test_a_slow_answer_in_time_counts(protocol):
+    counter = Counter(protocol, lag_ms=protocol.timeout_ms // 2 - 50)
+    counter.scale.showing = Showing(Kind.STABLE, 1_250_000)
+    counter.run(3_000)
+    assert counter.kinds_since(0) == {Kind.STABLE}
+
+
+@POLLED
+def test_what_nobody_asked_for_is_not_heard(protocol):
+    counter = Counter(protocol).run(500)
+    counter.scale.showing = Showing(Kind.SILENT)
+    while counter.poller.waits:
+        counter.run(TICK_MS)
+    unasked = line.to_send(frame(protocol, Showing(Kind.STABLE, 9_000_000)), protocol.framing)
+    said = len(counter.said)
+    counter.t_ms += TICK_MS
+    counter.host(unasked)
+    assert [i for _, i in counter.said[said:] if i.mass_mg is not None] == []
+
+
+@EACH
+def test_bytes_that_waited_while_the_host_was_held_up_are_not_a_weight_of_now(protocol):
+    counter = Counter(protocol)
+    counter.scale.showing = Showing(Kind.STABLE, 1_250_000)
+    counter.run(1_000)
+    said = len(counter.said)
+    counter.t_ms += 5_000
+    counter.host(line.to_send(frame(protocol, Showing(Kind.STABLE, 9_000_000)), protocol.framing))
+    assert counter.said[said:] == []
+    counter.run(1_000)
+    assert {indication.mass_mg == 9_000_000 for _, indication in counter.said[said:]} == {False}
+
+
+def test_a_question_carries_the_parity_of_the_line():
+    counter = Counter(TOLEDO).run(TICK_MS)
+    assert counter.sent == [(TICK_MS, b"\xd7")]
+
+
+def test_a_wrong_parity_is_no_weight():
+    counter = Counter(TOLEDO).run(TICK_MS)
+    counter.on_the_way = [(0, b"\x8201.250\r")]  # STX with a parity that is right, digits without
+    counter.scale.showing = Showing(Kind.SILENT)
+    assert [i.kind for _, i in counter.run(1_000).said] == [Kind.FAULTY]
+
+
+def test_the_cash_register_dialogue_is_enq_ack_dc1_block():
+    counter = Counter(by_name("cas-ecr"), lag_ms=20)
+    counter.run(150)
+    assert [data for _, data in counter.sent] == [b"\x05", b"\x11"]
+
+
+def test_a_scale_that_sends_by_itself_is_asked_nothing():
+    counter = Counter(CAS_22)
+    counter.run(2_000)
+    assert counter.sent == []
+    assert len(counter.said) >= 19
+
+
+def test_a_frame_that_comes_in_pieces_counts_once():
+    p, t_ns, said = poller(CAS_22), 0, []
+    for byte in frame(CAS_22, Showing(Kind.STABLE, 1_250_000)):
+        t_ns += 10 * NS_PER_MS
+        p, _, told = step(p, t_ns, bytes([byte]))
+        said += told
+    # The first step only takes the line over: what lay there before is of an unknown age.
+    assert said == []
+    for byte in frame(CAS_22, Showing(Kind.STABLE, 1_250_000)):
+        t_ns += 10 * NS_PER_MS
+        p, _, told = step(p, t_ns, bytes([byte]))
+        said += told
+    assert [(i.kind, i.mass_mg) for i in said] == [(Kind.STABLE, 1_250_000)]
+    assert isinstance(said[0], Indication)
