@@ -235,6 +235,11 @@ FAULTS: dict[str, FaultText] = {
         "build on the stock image; ./tools/image.py inspect IMAGE tells them apart",
         EXIT_USAGE,
     ),
+    "IMAGE-BUSY": FaultText(
+        "another run makes the same image",
+        ("the same command runs in another window",),
+        "wait until it has ended, or name another file with --out",
+    ),
     "IMAGE-CART-FILE": FaultText(
         "the file that describes a cart has a fault",
         (

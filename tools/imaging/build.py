@@ -1,6 +1,7 @@
 """`build`: a copy of the stock image with everything on it that all carts share. Once for each OS release."""
 
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 import cart
 from cart import config
 from cart.faults import Fault
-from tools.imaging import bmap, copying, device, facts, manifest, partitions, verify, wheelhouse
+from tools.imaging import bmap, copying, device, facts, manifest, partitions, small, verify, wheelhouse, workroom
 from tools.imaging.copying import Copied
 from tools.imaging.entries import Entry, with_parents
 from tools.imaging.ext4 import Ext4, room_bytes
@@ -49,7 +50,9 @@ def build(order: Order, progress: Progress) -> Manifest:
     """
     _check_paths(order)
     settings = config.load(order.config_file) if order.config_file else config.default()
-    with copying.unfinished(order.out) as part, tempfile.TemporaryDirectory(prefix="cart-image-") as scratch:
+    if not copying.is_packed(order.base):  # what is wrong with it is told before gigabytes are copied
+        facts.check_usable(facts.gather(facts.opened(order.base)))
+    with workroom.unfinished(order.out) as part, tempfile.TemporaryDirectory(prefix="cart-image-") as scratch:
         copied = copying.copy_hashed(order.base, part, progress)
         expected = check_base(order, copied)
         image = facts.opened(part, order.epoch)
@@ -99,9 +102,11 @@ def finish(image: Image, out: Path, told: Manifest, progress: Progress, made: bm
     }
     # An image that is there stands for a whole one, so the old one goes first and the new one comes last.
     out.unlink(missing_ok=True)
-    copying.put_text(xml, manifest.beside(out, manifest.MAP_SUFFIX))
-    copying.put_text(manifest.dump(told), manifest.beside(out, manifest.SUFFIX))
-    copying.put_text(manifest.repository(told, out), manifest.beside(out, manifest.REPOSITORY_SUFFIX))
+    # With the hashes of a cart's files, a passphrase that is easily guessed can be guessed.
+    secret = told["kind"] == "stamp"
+    copying.put_text(xml, manifest.beside(out, manifest.MAP_SUFFIX), secret=secret)
+    copying.put_text(manifest.dump(told), manifest.beside(out, manifest.SUFFIX), secret=secret)
+    copying.put_text(manifest.repository(told, out), manifest.beside(out, manifest.REPOSITORY_SUFFIX), secret=secret)
     copying.put(image.path, out)
     return told
 
@@ -111,7 +116,9 @@ def check_base(order: Order, copied: Copied) -> str:
     expected = order.base_sha256.lower()
     beside = order.base.with_name(order.base.name + ".sha256")
     if not expected and beside.is_file():
-        expected = (beside.read_text(encoding="utf-8").split() or [""])[0].lower()
+        expected = (small.read_text(beside, "IMAGE-HASH").split() or [""])[0].lower()
+        if not re.fullmatch("[0-9a-f]{64}", expected):
+            raise Fault("IMAGE-HASH", f"{beside.name} does not begin with a sha256: download it again, or remove it")
     if expected and expected not in (copied.sha256, copied.packed_sha256):
         raise Fault("IMAGE-HASH", f"{order.base.name} is {copied.packed_sha256 or copied.sha256}, expected {expected}")
     return expected
@@ -136,7 +143,7 @@ def make_room(image: Image, entries: list[Entry], spare_bytes: int) -> Image:
 def _grow(image: Image, size_bytes: int) -> None:
     """Grow the last partition and its file system, which resize2fs only does in a file of its own."""
     root = image.table.root
-    with copying.unfinished(image.path.with_name(image.path.name + ".root")) as alone:
+    with workroom.unfinished(image.path.with_name(image.path.name + ".root")) as alone:
         alone.touch()
         copying.copy_range(image.path, root.start_bytes, root.size_bytes, alone, 0)
         os.truncate(image.path, root.start_bytes)

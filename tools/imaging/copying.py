@@ -5,13 +5,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
 
 from cart.faults import Fault
-from tools.imaging import source
+from tools.imaging import source, workroom
 from tools.imaging.entries import file_sha256
 from tools.imaging.progress import Advance, Progress, nothing
 
@@ -19,7 +18,6 @@ PIECE_BYTES = 4 << 20
 COPY_BYTES = 64 << 20
 PAGE = bytes(PIECE_BYTES)
 XZ_RATIO_GUESS = 4
-PART = ".part"
 
 
 @dataclass(frozen=True)
@@ -29,20 +27,6 @@ class Copied:
     size_bytes: int
     sha256: str
     packed_sha256: str
-
-
-@contextmanager
-def unfinished(out: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `out`; it is removed unless the body renamed it.
-
-    The name is fixed, so a run that was killed leaves nothing that the next one does not clear away.
-    """
-    part = out.with_name(out.name + PART)
-    part.unlink(missing_ok=True)
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def copy(base: Path, part: Path, progress: Progress) -> None:
@@ -77,19 +61,25 @@ def copy_hashed(base: Path, part: Path, progress: Progress) -> Copied:
 
     Raises IMAGE-TRUNCATED for a packed file that ends early or is damaged.
     """
-    packed = is_packed(base)
-    guess = _size(base) * (XZ_RATIO_GUESS if packed else 1)
-    _check_room(part, guess)
-    digest, size_bytes = hashlib.sha256(), 0
+    packed, file_bytes = is_packed(base), _size(base)
+    _check_room(part, file_bytes * (XZ_RATIO_GUESS if packed else 1))
+    digest, size_bytes, told = hashlib.sha256(), 0, 0
     name = "unpack" if packed else "copy"
-    with source.opened(base) as old, part.open("wb") as new, progress.step(name, guess) as advance:
+    with (
+        source.opened_raw(base) as raw,
+        source.unpacked(raw, base) as old,
+        part.open("wb") as new,
+        progress.step(name, file_bytes) as advance,
+    ):
         try:
             while data := old.read(PIECE_BYTES):
                 digest.update(data)
                 if data != PAGE[: len(data)]:
                     os.pwrite(new.fileno(), data, size_bytes)
                 size_bytes += len(data)
-                advance(len(data))
+                # Of the file that is read: how much a packed one unpacks to is not known before.
+                advance(raw.tell() - told)
+                told = raw.tell()
         except (EOFError, LZMAError) as error:
             raise Fault("IMAGE-TRUNCATED", f"{base.name} cannot be unpacked to its end: {error}") from None
         new.truncate(size_bytes)
@@ -97,12 +87,12 @@ def copy_hashed(base: Path, part: Path, progress: Progress) -> Copied:
 
 
 def is_packed(path: Path) -> bool:
-    """Return True for a file packed with xz, by its first bytes; IMAGE-UNREADABLE where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(source.XZ_MAGIC)) == source.XZ_MAGIC
-    except OSError as error:
-        raise Fault("IMAGE-UNREADABLE", f"{path}: {error.strerror}") from None
+    """Return True for a file packed with xz, by its first bytes.
+
+    IMAGE-UNREADABLE where it cannot be read, or is packed with something else.
+    """
+    with source.opened_raw(path) as raw:
+        return source.is_packed(raw, path)
 
 
 def put(part: Path, out: Path) -> None:
@@ -112,9 +102,9 @@ def put(part: Path, out: Path) -> None:
     os.replace(part, out)
 
 
-def put_text(text: str, out: Path) -> None:
-    """Write a small file whole or not at all."""
-    with unfinished(out) as part:
+def put_text(text: str, out: Path, *, secret: bool = False) -> None:
+    """Write a small file whole or not at all; `secret` keeps others from reading it."""
+    with workroom.unfinished(out, secret=secret) as part:
         part.write_text(text, encoding="utf-8")
         put(part, out)
 

@@ -1,14 +1,13 @@
 """Many cards in an afternoon: a row of carts.csv after the other becomes an image with its identity, and a card."""
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cart.faults import Fault
-from tools.imaging import facts, fleet_table, identity, image_facts, manifest, one_card, results, stamp
+from tools.imaging import facts, fleet_table, identity, image_facts, manifest, one_card, results, stamp, workroom
 from tools.imaging.fleet_table import Row
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import Options, decide
@@ -142,8 +141,8 @@ def _image_of(plan: Plan, row: Row, progress: Progress) -> Iterator[Path]:
     assert row.file is not None
     assert plan.base is not None
     # Beside the base, so that a file system that can share blocks need not copy them; nobody else may look in.
-    with tempfile.TemporaryDirectory(prefix="cart-fleet-", dir=plan.base.absolute().parent) as folder:
-        out = Path(folder) / f"{row.cart}.img"
+    with workroom.room(plan.base) as folder:
+        out = folder / f"{row.cart}.img"
         stamp.stamp(stamp.Order(plan.base, row.file, out), progress)
         yield out
 

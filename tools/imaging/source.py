@@ -87,12 +87,13 @@ class Image:
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """Yield the unpacked image as a file that can be read and wound; Fault IMAGE-UNREADABLE."""
-    with _raw(path) as raw, _unpacked(raw, path) as file:
+    with opened_raw(path) as raw, unpacked(raw, path) as file:
         yield file
 
 
 @contextmanager
-def _raw(path: Path) -> Iterator[IO[bytes]]:
+def opened_raw(path: Path) -> Iterator[IO[bytes]]:
+    """Yield the file as it is, packed or not; Fault IMAGE-UNREADABLE."""
     try:
         raw = path.open("rb", buffering=0)
     except OSError as error:
@@ -102,17 +103,23 @@ def _raw(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _unpacked(raw: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
+def unpacked(raw: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
+    """Yield what is in a file that was opened: itself, or what xz packed; `raw.tell()` says how far it was read."""
+    if is_packed(raw, path):
+        with lzma.open(raw) as file:
+            yield file
+    else:
+        yield raw
+
+
+def is_packed(raw: IO[bytes], path: Path) -> bool:
+    """Return True for a file packed with xz, by its first bytes; Fault IMAGE-UNREADABLE for other ways to pack."""
     magic = raw.read(len(XZ_MAGIC))
     raw.seek(0)
     for start, name in PACKED.items():
         if magic.startswith(start):
             raise Fault("IMAGE-UNREADABLE", f"{path} is packed with {name}: unpack it, or take the .xz")
-    if magic == XZ_MAGIC:
-        with lzma.open(raw) as file:
-            yield file
-    else:
-        yield raw
+    return magic == XZ_MAGIC
 
 
 def fill(file: IO[bytes], view: memoryview) -> int:
@@ -140,8 +147,8 @@ def examine(path: Path, *, mapped: tuple[tuple[int, int], ...] | None = None, ad
     # Two buffers by turns, each with what still looks at it.
     ring: list[tuple[memoryview, list[Future]]] = [(memoryview(mmap.mmap(-1, PIECE_BYTES)), []) for _ in range(2)]
     with (
-        _raw(path) as raw,
-        _unpacked(raw, path) as file,
+        opened_raw(path) as raw,
+        unpacked(raw, path) as file,
         ThreadPoolExecutor(1) as hasher,
         ThreadPoolExecutor(1) as piecer,
     ):

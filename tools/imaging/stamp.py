@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from cart.faults import Fault
-from tools.imaging import bmap, build, copying, device, facts, identity, manifest, verify
+from tools.imaging import bmap, build, copying, device, facts, identity, manifest, verify, workroom
 from tools.imaging.bmap import BlockMap
 from tools.imaging.cart_file import CartFile
 from tools.imaging.entries import Entry
@@ -46,8 +46,8 @@ def stamp(order: Order, progress: Progress) -> Manifest:
         raise Fault("IMAGE-MANIFEST", f"{order.base.name} is a {built.get('kind')}: stamp an image that `build` made")
     base_map = verify.load_map(order.base, built)
     entries, boot = identity.contents(identity.look(facts.opened(order.base, built["epoch"])), order.cart)
-    with copying.unfinished(order.out) as part:
-        part.touch(0o600)  # it will hold the cart's token and the network's key
+    # It will hold the cart's token and the network's key.
+    with workroom.unfinished(order.out, secret=True) as part:
         copying.copy(order.base, part, progress)
         image = facts.opened(part, built["epoch"])
         put = [*image.root.write(entries), *device.boot_entries(boot)]

@@ -7,6 +7,7 @@ import lzma
 import os
 import shutil
 import tomllib
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from cart.faults import Fault
 from tests.tools.imaging import synthetic
 from tests.tools.imaging.conftest import SPARE_BYTES
-from tools.imaging import bmap, build, device, facts, manifest, programs, verify
+from tools.imaging import bmap, build, cli, copying, device, facts, manifest, programs, verify
 from tools.imaging.progress import Progress
 
 QUIET = Progress(quiet=True)
@@ -155,6 +156,22 @@ class Interrupted(Progress):
         return super().step(name, total_bytes)
 
 
+def test_the_progress_of_unpacking_is_that_of_the_packed_file(stock, tmp_path):
+    packed = tmp_path / "stock.img.xz"
+    packed.write_bytes(lzma.compress(stock().read_bytes(), preset=0))
+    seen = []
+
+    class Watched:
+        @contextmanager
+        def step(self, name, total_bytes):
+            done = []
+            yield done.append
+            seen.append((name, sum(done), total_bytes))
+
+    copying.copy_hashed(packed, tmp_path / "out.img", Watched())
+    assert seen == [("unpack", packed.stat().st_size, packed.stat().st_size)], "not of a guess that it outruns"
+
+
 def test_an_interrupted_build_leaves_nothing_and_the_next_one_is_whole(built, order):
     with pytest.raises(KeyboardInterrupt):
         build.build(order, Interrupted(quiet=True))
@@ -282,6 +299,29 @@ def test_the_result_may_not_take_the_place_of_the_base(order):
         build.build(replace(order, out=order.base), QUIET)
     assert met.value.code == "IMAGE-NAME"
     assert order.base.exists()
+
+
+@pytest.mark.parametrize(("start", "name"), [(b"\x1f\x8b\x08", "gzip"), (b"PK\x03\x04", "zip"), (b"BZh", "bzip2")])
+def test_an_image_packed_otherwise_is_refused_by_name(order, tmp_path, capsys, start, name):
+    base = tmp_path / "stock.img.packed"
+    base.write_bytes(start + bytes(5_000))
+    assert f"packed with {name}" in refused(replace(order, base=base), "IMAGE-UNREADABLE")
+    assert cli.main(["inspect", str(base)]) == 1
+    assert f"packed with {name}" in capsys.readouterr().err
+
+
+def test_a_base_that_cannot_be_used_is_refused_before_it_is_copied(order, tmp_path, monkeypatch):
+    other = synthetic.make(tmp_path / "x86.img", synthetic.System(machine=synthetic.X86_64))
+    monkeypatch.setattr(copying, "copy_hashed", lambda *_: pytest.fail("gigabytes for nothing"))
+    refused(replace(order, base=other), "IMAGE-MACHINE")
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\0", b""])
+def test_a_file_of_hashes_that_is_none_is_a_fault(order, tmp_path, stock, data):
+    base = tmp_path / "stock.img"
+    shutil.copyfile(stock(), base)
+    (tmp_path / "stock.img.sha256").write_bytes(data)
+    refused(replace(order, base=base), "IMAGE-HASH")
 
 
 def test_a_file_that_is_no_image_is_refused(order, tmp_path):
