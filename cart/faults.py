@@ -495,6 +495,34 @@ FAULTS: dict[str, FaultText] = {
         "cart doctor",
         EXIT_HARDWARE,
     ),
+    "SHOP-SCALE-GARBLED": FaultText(
+        "the shop scale sends bytes, but no frame of this protocol",
+        ("the scale is set to another protocol", "the speed or the framing is not the scale's", "a bad cable"),
+        "look up the scale's own settings, then: cart scale read --protocol P --baud N --framing F DEVICE",
+        EXIT_HARDWARE,
+    ),
+    "SHOP-SCALE-PORT": FaultText(
+        "the shop scale's serial port cannot be used",
+        ("the cable is unplugged", "another program has it open", "the user is not in the group dialout"),
+        "name one of the ports that are here: cart scale read --protocol P DEVICE",
+        EXIT_HARDWARE,
+    ),
+    "SHOP-SCALE-PROTOCOL": FaultText(
+        "there is no shop-scale protocol of that name",
+        ("a misspelt name", "the protocol is not built yet: docs/PROTOCOL.md says which are"),
+        "cart scale read --help",
+        EXIT_USAGE,
+    ),
+    "SHOP-SCALE-SILENT": FaultText(
+        "the shop scale does not answer",
+        (
+            "the scale is off, or set to another protocol",
+            "the cable is not the right one: a null-modem cable crosses RX and TX",
+            "the wrong port",
+        ),
+        "compare the scale's settings with the table in docs/PROTOCOL.md, and try: cart scale simulate",
+        EXIT_HARDWARE,
+    ),
     "STATE-DIR-BAD": FaultText(
         "the state directory cannot be used",
         ("it belongs to another user", "the disk is full or read-only", "wrong [cart] state_dir"),

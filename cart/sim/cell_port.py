@@ -1,4 +1,4 @@
-"""The load cell's end of the cable: a pseudo-terminal that the daemon opens like a serial port."""
+"""The far end of a serial cable: a pseudo-terminal that the cart opens like a port."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import tty
 from pathlib import Path
 
 NAME = "loadcell"
+READ_BYTES_MAX = 4_096
 
 
 class CellPort:
-    """A pty whose slave is linked as <run_dir>/loadcell.
+    """A pty whose slave is linked as <run_dir>/<name>.
 
     dropped_bytes  what nobody read in time, as a real port would drop it
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, name: str = NAME) -> None:
         """Plug in."""
-        self.link = run_dir / NAME
+        self.link = run_dir / name
         self.dropped_bytes = 0
         self._master = self._slave = -1
         self.replug()
@@ -36,6 +37,13 @@ class CellPort:
         except BlockingIOError:
             sent = 0
         self.dropped_bytes += len(data) - sent
+
+    def read(self) -> bytes:
+        """Return what the cart has sent, without waiting."""
+        try:
+            return os.read(self._master, READ_BYTES_MAX) if self.plugged else b""
+        except BlockingIOError:
+            return b""
 
     def unplug(self) -> None:
         """Take the port away: its reader gets an error at once."""
