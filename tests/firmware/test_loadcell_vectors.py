@@ -23,6 +23,14 @@ def test_a_bad_line_is_refused(line):
     assert loadcell.decode_line(line.encode()) is None
 
 
+@pytest.mark.parametrize("line", vectors("command"))
+def test_a_command_is_what_the_host_frames(line):
+    assert loadcell.frame(line[1:-5]) == line.encode() + b"\r\n"
+    assert loadcell.decode_line(line.encode()) is None
+
+
 def test_the_vectors_hold_every_kind_of_line():
     assert {line[1] for line in vectors("good")} == set("WITHEAN")
-    assert len(vectors("good")) + len(vectors("bad")) == len(lines(FOLDER / "loadcell" / "vectors.txt"))
+    assert {line[1] for line in vectors("command")} == set("QCB")
+    kinds = ("good", "bad", "command", "nocommand")
+    assert sum(len(vectors(kind)) for kind in kinds) == len(lines(FOLDER / "loadcell" / "vectors.txt"))
