@@ -1,6 +1,6 @@
 """Compares a card with its image, byte for byte, as the card gives it back and not as the kernel remembers it.
 
-Three threads read and hash one piece each: while one is hashed the next is on its way, so that the card sets the pace.
+Six threads read and hash one piece each: while some are hashed others are on their way, so that the card sets the pace.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from tools.imaging.card import Card, aligned
 from tools.imaging.progress import Advance
 from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, Image, Piece, piece_bytes
 
-READERS = 3
+READERS = 6
 ADVICE = (
     "card or reader: write it again in another reader; if the same card fails again, throw it away, and if other cards"
     " fail in the same reader, the reader is bad"

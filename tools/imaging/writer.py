@@ -97,16 +97,16 @@ def resumable(card: Card, image: Image, fresh: Journal, folder: Path) -> Journal
 
 def start(card: Card, image: Image, fresh: Journal, folder: Path, progress: Progress) -> Journal:
     """Make the card unbootable, probe it and put the mark on it; return the saved journal."""
-    journals.remove(folder, fresh)
+    # First of all: a folder that cannot be written is found while the card is whole, and an older journal is gone.
+    saved = journals.save(folder, fresh, 0)
     card.zero(0, HEAD_BYTES)
     card.flush()
     probe(card, bytes.fromhex(fresh.mark))
     _clear_end(card, image)
     place = mark_offset(card, image)
     if place is not None:
-        _write(card, place, fresh.mark_block())
-    card.flush()
-    return journals.save(folder, fresh, 0)
+        _write(card, place, fresh.mark_block())  # flushed before the journal says anything: see _save
+    return saved
 
 
 def probe(card: Card, seed: bytes) -> None:
@@ -207,7 +207,6 @@ def check_mark(card: Card, image: Image, saved: Journal) -> None:
 def finish(card: Card, image: Image) -> None:
     """Take the mark off and write the first MiB, its first sector last of all; Fault CARD-WRONG when it reads wrong."""
     _clear_end(card, image)
-    card.flush()
     head = aligned(HEAD_BYTES)
     head[: len(image.head)] = image.head
     card.write(head[card.sector_bytes :], card.sector_bytes)
