@@ -3,8 +3,8 @@
 The line goes through the zero that was read, for a scale is zeroed before it weighs: the slope is the one that makes
 the sum of squared errors least, sum(m * c) / sum(m * m) over masses m and counts above zero c.
 
-With four cells the same mass on each corner gives four equations, one a corner: trim * counts of each cell, summed, must
-be the same in all. They are solved exactly (Cramer's rule, determinants without fractions).
+With four cells the same mass on each corner gives four equations, one a corner: trim * counts of each cell, summed,
+must be the same in all. They are solved exactly (Cramer's rule, determinants without fractions).
 """
 
 from __future__ import annotations

@@ -25,8 +25,12 @@ EQUAL_MAX = 40
 USABLE_AGAIN = 8
 """Usable readings in a row that end a state."""
 
-RATE_SPAN_US = 800_000
+RATE_SPAN_US = 700_000
 RATE_PERCENT = 2
+GROSS_SPAN_US = 400_000
+GROSS_PERCENT = 20
+"""A wrong strap, 10 a second instead of 80, shows at half the span, and so within a second of the first reading."""
+
 SEQ_MODULUS = 1 << 16
 
 
@@ -84,14 +88,15 @@ def noted(health: Health, t_us: int, counts: int, reason: str | None) -> Health:
 
 
 def with_rate(health: Health, seq: int, t_us: int, samples_per_s: int) -> Health:
-    """Return the health with the converter's rate judged: conversions by their sequence numbers, over 0.8 s."""
+    """Return the health with the converter's rate judged: conversions by their sequence numbers, over 0.7 s."""
     if health.rate_seq is None:
         return replace(health, rate_seq=seq, rate_us=t_us)
     span_us = t_us - health.rate_us
-    if span_us < RATE_SPAN_US:
-        return health
     conversions = (seq - health.rate_seq) % SEQ_MODULUS
     off_us = abs(span_us - conversions * 1_000_000 // samples_per_s)
+    gross = span_us >= GROSS_SPAN_US and off_us * 100 > span_us * GROSS_PERCENT
+    if span_us < RATE_SPAN_US and not gross:
+        return health
     return replace(health, rate_seq=seq, rate_us=t_us, rate_right=off_us * 100 <= span_us * RATE_PERCENT)
 
 

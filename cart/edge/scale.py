@@ -1,9 +1,10 @@
 """Reads the load cell's serial port, or plays a file of its lines, on one thread.
 
 The thread drains the port every 10 ms instead of waiting for each line: a third of the processor time, and 10 ms are
-nothing against the 200 ms of the basket's own swing. A port that goes away is tried again after 0.2 s, and then ever
-later up to 2 s. pyserial reports an unplugged port as SerialException (an OSError), as a bare OSError, or as
-termios.error, which is neither.
+nothing against the 200 ms of the basket's own swing. A port that goes away is tried again every quarter of a second,
+under the name that was configured: behind it the device may have another number by then. pyserial reports an unplugged
+port as SerialException (an OSError), as a bare OSError, or as termios.error, which is neither. One reader at a time:
+see `port_lock`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 import serial
 
 from cart.core.events import BATCH_MAX, SourceBack, SourceLost
+from cart.edge.port_lock import LOCK_DIR, PortLock, set_exclusive
 from cart.faults import Fault
 from cart.wire.cell_events import CellEvents
 from cart.wire.loadcell import LINE_BYTES_MAX, T_US_MODULUS, Acceleration, WeightLine, decode_line
@@ -32,7 +34,9 @@ DRAIN_S = 0.01
 HOLD_NS = 40_000_000
 """A reading waits 40 ms for others at most, and then 10 ms for the next drain."""
 
-RETRY_FIRST_S, RETRY_MAX_S = 0.2, 2.0
+RETRY_S = 0.25
+"""Between two tries to open a port: a look for a name costs nothing, and readings are to be back within 2 s."""
+
 READ_BYTES_MAX = 16_384
 NS_PER_US = 1_000
 
@@ -60,15 +64,22 @@ class Line(Protocol):
 class SerialLine:
     """A serial port held for us alone; any URL that pyserial knows.
 
-    Raises Fault SCALE-PORT-MISSING, -DENIED or -BUSY.
+    Raises Fault SCALE-PORT-MISSING, -DENIED or -BUSY, which names the holder where it is known.
     """
 
-    def __init__(self, url: str, baud: int) -> None:
+    def __init__(self, url: str, baud: int, lock_dir: Path = LOCK_DIR) -> None:
+        lock = PortLock(url, lock_dir)
+        if holder := lock.holder():
+            raise Fault("SCALE-PORT-BUSY", f"{url}: {holder} has it")
         try:
             self._port = serial.serial_for_url(url, baudrate=baud, timeout=0, exclusive=True)
         except (*LOST, ValueError) as error:
             number = getattr(error, "errno", None) or (error.args[0] if error.args else None)
             raise Fault(_CODES.get(number, "SCALE-PORT-MISSING"), f"{url}: {error}") from None
+        self._lock = lock
+        lock.take()
+        if (descriptor := getattr(self._port, "fd", None)) is not None:
+            set_exclusive(descriptor, on=True)
 
     def read(self) -> bytes:
         """Return what is there, up to READ_BYTES_MAX."""
@@ -79,7 +90,10 @@ class SerialLine:
 
     def close(self) -> None:
         """Close the port, gone or not."""
+        self._lock.release()
         try:
+            if (descriptor := getattr(self._port, "fd", None)) is not None:
+                set_exclusive(descriptor, on=False)
             self._port.close()
         except LOST as error:
             log.debug("closing a lost port: %s", error)
@@ -150,22 +164,21 @@ class ScaleReader:
             self._thread.join(timeout=5)
 
     def _run(self, put: Put) -> None:
-        lost, wait_s = False, RETRY_FIRST_S
+        lost = False
         while not self._stopped.is_set():
             try:
                 line = self._open_line()
             except Fault as fault:
                 lost = self._lose(put, lost, str(fault))
-                self._stopped.wait(wait_s)
-                wait_s = min(2 * wait_s, RETRY_MAX_S)
+                self._stopped.wait(RETRY_S)
                 continue
             if lost:
                 put(SourceBack(self._clock.monotonic_ns(), self.name))
             reason = self._drain(line, put)
             if self._stopped.is_set():
                 return
-            lost, wait_s = self._lose(put, False, reason), RETRY_FIRST_S
-            self._stopped.wait(wait_s)
+            lost = self._lose(put, False, reason)
+            self._stopped.wait(RETRY_S)
 
     def _drain(self, line: Line, put: Put) -> str:
         """Read until the line is lost, and return why, or until the reader is stopped."""
