@@ -3,8 +3,10 @@
     cart bench                                  play: the screen and the bench page, in a browser
     cart bench --headless --trip demo           one trip in real time, its timeline and its receipt
     cart bench --scenario FILE... -o json       text scenarios (docs/PROTOCOL.md), much faster than real time
+    cart bench weigh --report FILE.html         the weight against the truth, on simulated carts (docs/WEIGHING.md)
 
-Exits 1 when a scenario fails, or when a trip's charge is not receipted or is not what the shopper really took.
+Exits 1 when a scenario fails, or when a trip's charge is not receipted or is not what the shopper really took. `weigh`
+measures and does not judge: ./tools/bars holds its figures against the bars.
 """
 
 from __future__ import annotations
@@ -28,10 +30,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=7, help="of everything random in the world (default 7)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="for state and logs (default: a new folder)")
     parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
+    _add_weigh(parser.add_subparsers(dest="sub_verb", metavar="weigh"))
+
+
+def _add_weigh(verbs: argparse._SubParsersAction) -> None:
+    weigh = verbs.add_parser("weigh", help="measure the weight on simulated carts: found, delay, error, false, cost")
+    weigh.add_argument("--seed", type=int, default=1, help="of everything random in the world (default 1)")
+    weigh.add_argument("--scenes", type=_count, metavar="N", help="with nine changes, in each class of motion")
+    weigh.add_argument("--quiet-s", type=_count, metavar="N", help="seconds without a change, in each class of motion")
+    weigh.add_argument("--cases", type=_count, metavar="N", help="how often each other case is played")
+    weigh.add_argument("--motion", nargs="+", metavar="NAME", help="only these: standing, strolling, tiles")
+    weigh.add_argument("--quick", action="store_true", help="a minute's worth instead of five")
+    weigh.add_argument("--world", type=Path, metavar="FILE", help="parameters of another world (TOML)")
+    weigh.add_argument("--print-world", action="store_true", help="print the world as such a file, and end")
+    weigh.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with traces")
+    weigh.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
+
+
+def _count(text: str) -> int:
+    """Return a whole number from 0 to a million."""
+    number = int(text)
+    if not 0 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError("must be 0 to 1000000")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run scenarios, a trip, or the bench to play with; return the exit code."""
+    """Run scenarios, a trip, the weighing bench, or the bench to play with; return the exit code."""
+    if args.sub_verb == "weigh":
+        from cart.sim.weighing.command import run as run_weigh
+
+        return run_weigh(args)
     if args.scenario:
         return _scenarios(args.scenario, args.output)
     if args.headless != bool(args.trip):

@@ -36,8 +36,12 @@ class Converter:
 
     def advance_to(self, t_us: int) -> tuple[bytes, list[Sample]]:
         """Let the world's time pass until t_us and return the bytes of what was converted, and the samples."""
-        samples = self.platform.advance_to(t_us)
-        return b"".join(self._lines(sample) for sample in samples), samples
+        spoken = self.spoken_until(t_us)
+        return b"".join(lines for _, lines in spoken), [sample for sample, _ in spoken]
+
+    def spoken_until(self, t_us: int) -> list[tuple[Sample, bytes]]:
+        """Let the world's time pass until t_us and return each conversion with the lines it was told in."""
+        return [(sample, self._lines(sample)) for sample in self.platform.advance_to(t_us)]
 
     def _lines(self, sample: Sample) -> bytes:
         per_s = self.platform.params.samples_per_s

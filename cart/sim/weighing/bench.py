@@ -1,0 +1,158 @@
+"""`cart bench weigh`: all scenes of one seed in one world, and everything that was measured on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from cart.sim.physics import Params
+from cart.sim.physics.world_file import digest
+from cart.sim.weighing.case_book import CASES
+from cart.sim.weighing.cases import VERDICTS, WRONG, Judged, judged
+from cart.sim.weighing.cost import Cost, cost
+from cart.sim.weighing.figures import METHODS, PROMISED_MG, Quiet, Row, in_basket, quiet, rows, unaccounted
+from cart.sim.weighing.items import MOTIONS, QUIET_PIECE_S, Scene, item_scene, quiet_scene
+
+if TYPE_CHECKING:
+    from cart.clock import SystemClock
+
+COST_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured.
+
+    scenes       with items, in each class of motion; nine changes each
+    quiet_s      without a change, in each class of motion
+    case_rounds  how often each case is played
+    motions      the classes of motion;  costs: whether to measure processor time
+    """
+
+    scenes: int = 12
+    quiet_s: int = 3_600
+    case_rounds: int = 3
+    motions: tuple[str, ...] = tuple(MOTIONS)
+    costs: bool = True
+
+
+USUAL = Plan()
+QUICK = Plan(scenes=3, quiet_s=300, case_rounds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was measured: tables, and the scenes they were made of."""
+
+    seed: int
+    world: str
+    plan: Plan
+    rows: tuple[Row, ...]
+    quiet: tuple[Quiet, ...]
+    cases: tuple[Judged, ...]
+    costs: tuple[Cost, ...]
+    scenes: tuple[Scene, ...]
+    quiet_scenes: tuple[Scene, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures, without the scenes, as JSON knows them; `summary` has one flat table a motion."""
+        return {
+            "simulated": True,
+            "seed": self.seed,
+            "world": self.world,
+            "plan": asdict(self.plan),
+            "summary": {motion: self.summary(motion) for motion in self.plan.motions},
+            "rows": [asdict(row) for row in self.rows],
+            "quiet": [asdict(q) for q in self.quiet],
+            "cases": [
+                {"case": j.case, "number": j.number, "verdict": j.verdict, "told": j.told, "names": j.names}
+                for j in self.cases
+            ],
+            "verdicts": {verdict: sum(j.verdict == verdict for j in self.cases) for verdict in VERDICTS},
+            "costs": [asdict(c) for c in self.costs],
+        }
+
+    def summary(self, motion: str) -> dict[str, float | None]:
+        """Return what the bars ask of one class of motion, over the masses that it promises."""
+        row = next(r for r in self.rows if (r.motion, r.mass_mg, r.method) == (motion, 0, "weight"))
+        scenes = [scene for scene in self.scenes if scene.motion == motion]
+        still = next(q for q in self.quiet if (q.motion, q.method) == (motion, "weight"))
+        false = [claim for scene in scenes for claim in scene.weight.false]
+        return {
+            "promised_from_mg": PROMISED_MG[motion],
+            "changes": row.changes,
+            "missed": row.missed + row.held,
+            "delay_ms_median": row.delay_ms.value,
+            "delay_ms_p95": row.delay_ms_p95.value,
+            "error_mg_median": row.error_mg.value,
+            "error_mg_p95": row.error_mg_p95.value,
+            "false_beside_items": len(false),
+            "false_quiet": still.false,
+            "false_per_hour": still.per_hour.value,
+            "false_in_basket": len(in_basket(false)) + still.in_basket,
+            "quiet_h": still.hours,
+            "standstills": len(scenes),
+            "unaccounted": len(unaccounted(scenes)),
+        }
+
+
+def run(plan: Plan, seed: int, params: Params, clock: SystemClock, progress: Callable[[str], None]) -> Report:
+    """Play all scenes of the plan and return what came of them; `progress` is told what is being done."""
+    scenes: list[Scene] = []
+    still: list[Scene] = []
+    for motion in plan.motions:
+        for number in range(plan.scenes):
+            progress(f"{motion}: items, scene {number + 1} of {plan.scenes}")
+            scenes.append(item_scene(motion, number, seed, params))
+        pieces = _pieces(plan.quiet_s)
+        for number, seconds in enumerate(pieces):
+            progress(f"{motion}: nothing happens, cart {number + 1} of {len(pieces)}")
+            still.append(quiet_scene(motion, number, seed, seconds, params))
+    cases = []
+    for case in CASES:
+        for number in range(plan.case_rounds):
+            progress(f"cases, {case.name}, {number + 1} of {plan.case_rounds}")
+            cases.append(judged(case, number, seed, params))
+    return Report(
+        seed,
+        digest(params),
+        plan,
+        tuple(row for motion in plan.motions for row in rows(motion, [s for s in scenes if s.motion == motion])),
+        tuple(
+            quiet(motion, [s for s in still if s.motion == motion], method)
+            for motion in plan.motions
+            for method in METHODS
+        ),
+        tuple(cases),
+        _costs(clock, progress) if plan.costs else (),
+        tuple(scenes),
+        tuple(still),
+    )
+
+
+def worst_first(report: Report) -> list[Scene | Judged]:
+    """Return what a report shows: wrong cases and scenes with misses or false changes first, then the others."""
+    shown: list[Scene | Judged] = [*report.cases, *report.scenes, *(s for s in report.quiet_scenes if s.weight.false)]
+    return sorted(shown, key=lambda scene: -_badness(scene))
+
+
+def _badness(scene: Scene | Judged) -> int:
+    if isinstance(scene, Judged):
+        return 3 if scene.verdict == WRONG else 0
+    promised = PROMISED_MG[scene.motion]
+    missed = sum(o.how != "at once" and abs(o.change.delta_mg) >= promised for o in scene.weight.outcomes)
+    return 4 * bool(missed) + 2 * bool(scene.weight.false) + bool(unaccounted([scene]))
+
+
+def _pieces(quiet_s: int) -> list[int]:
+    whole, rest = divmod(quiet_s, QUIET_PIECE_S)
+    return [QUIET_PIECE_S] * whole + ([rest] if rest else [])
+
+
+def _costs(clock: SystemClock, progress: Callable[[str], None]) -> tuple[Cost, ...]:
+    found = []
+    for samples_per_s, with_imu in ((80, False), (320, False), (80, True)):
+        progress(f"processor time, at {samples_per_s} conversions a second")
+        found.append(cost(samples_per_s, clock, with_imu=with_imu, seconds=COST_SECONDS))
+    return tuple(found)

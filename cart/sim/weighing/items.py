@@ -1,0 +1,141 @@
+"""Scenes with items: a cart in one class of motion, into which things are put and from which they are taken.
+
+Each scene is one cart with 6 to 15 kg in it. The masses come in a random order, placed, dropped or lifted, 3 to 7 s
+apart, anywhere on the platform; the scene ends standing, long enough for every final. A quiet scene has no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from cart.core.weight import Standstill
+from cart.sim.physics import Params, Platform
+from cart.sim.weighing.feed import Feed
+from cart.sim.weighing.matching import Change, Claim, Matched, claims_of_plateau, claims_of_weight, matched
+
+SECOND_US = 1_000_000
+MASSES_MG = tuple(grams * 1_000 for grams in (10, 20, 50, 100, 250, 500, 1_000, 2_000, 5_000))
+LOAD_MG_MIN, LOAD_MG_MAX = 6_000_000, 15_000_000
+SETTLE_S = 5
+LAST_WORDS_S = 9
+"""At the end of a scene: 1 s to stop, a standstill, and 4 s at most to the last final."""
+
+STOP_OR_GO = 0.07
+"""Chance in each second that a cart in stop and go stops, or goes on."""
+
+QUIET_PIECE_S = 600
+"""A quiet time is cut into carts of 10 minutes each, with loads of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A class of motion.
+
+    rough        the floor is tiles, else smooth;  bumps: there are joints and kerbs
+    stop_and_go  the cart stops and goes at random
+    """
+
+    speed_mm_s: int = 0
+    rough: bool = False
+    bumps: bool = False
+    stop_and_go: bool = False
+
+
+MOTIONS = {
+    "standing": Motion(),
+    "strolling": Motion(500),
+    "tiles": Motion(1_000, rough=True, bumps=True, stop_and_go=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What came of one scene.
+
+    seconds          of the world's time
+    weight, plateau  the changes against what each of the two told
+    unaccounted_mg   sum of the weight's finals less the sum of the true changes, at the last standstill
+    allowed_mg       what its own sigmas allow there (3 of them)
+    trace            (t_ms, mg) for drawing
+    """
+
+    motion: str
+    number: int
+    seconds: int
+    weight: Matched
+    plateau: Matched
+    claims: tuple[Claim, ...]
+    unaccounted_mg: int
+    allowed_mg: int
+    trace: tuple[tuple[int, int], ...]
+
+
+def item_scene(motion: str, number: int, seed: int, params: Params, masses_mg: tuple[int, ...] = MASSES_MG) -> Scene:
+    """Return what came of one scene; the same for the same arguments."""
+    random = Random(f"{seed} {motion} {number}")
+    load_mg = random.randrange(LOAD_MG_MIN, LOAD_MG_MAX)
+    platform = Platform(random.getrandbits(32), params, load_mg)
+    feed = Feed(platform)
+    driven = drive(platform, MOTIONS[motion], params, random)
+    _seconds(feed, driven, SETTLE_S)
+    truth = []
+    for mass_mg in random.sample(masses_mg, len(masses_mg)):
+        kind = random.choice(("place", "drop", "lift"))
+        if kind == "lift" and mass_mg > load_mg - 1_000_000:
+            kind = "place"
+        delta_mg = -mass_mg if kind == "lift" else mass_mg
+        load_mg += delta_mg
+        released_us = platform.add(delta_mg, kind, platform.now_us + random.randrange(450_000, 1_450_000))
+        truth.append(Change(released_us // 1_000, delta_mg))
+        _seconds(feed, driven, random.randint(4, 7))
+    platform.push_to(0)
+    feed.run(LAST_WORDS_S * SECOND_US)
+    return _scene(motion, number, feed, truth)
+
+
+def quiet_scene(motion: str, number: int, seed: int, seconds: int, params: Params) -> Scene:
+    """Return what came of a time without any change."""
+    random = Random(f"{seed} quiet {motion} {number}")
+    platform = Platform(random.getrandbits(32), params, random.randrange(0, LOAD_MG_MAX))
+    feed = Feed(platform)
+    _seconds(feed, drive(platform, MOTIONS[motion], params, random), seconds)
+    return _scene(motion, number, feed, [])
+
+
+def drive(platform: Platform, motion: Motion, params: Params, random: Random) -> Iterator[None]:
+    """Push the cart as the class says; to be asked once a second."""
+    roughness = params.tiles_roughness if motion.rough else params.smooth_roughness
+    platform.ground(roughness, *((params.bumps_per_m, params.bump_m_s2) if motion.bumps else ()))
+    if motion.speed_mm_s:
+        platform.push_to(motion.speed_mm_s)
+    rolling = True
+    while True:
+        yield
+        if motion.stop_and_go and random.random() < STOP_OR_GO:
+            rolling = not rolling
+            platform.push_to(motion.speed_mm_s if rolling else 0)
+
+
+def _seconds(feed: Feed, driven: Iterator[None], seconds: int) -> None:
+    for _ in range(seconds):
+        next(driven)
+        feed.run(SECOND_US)
+
+
+def _scene(motion: str, number: int, feed: Feed, truth: list[Change]) -> Scene:
+    claims = claims_of_weight(feed.told)
+    sigma2 = sum(claim.sigma_mg**2 for claim in claims)
+    rests = [heard.event.sigma_mg for heard in feed.told if isinstance(heard.event, Standstill)]
+    return Scene(
+        motion,
+        number,
+        feed.now_ms // 1_000,
+        matched(truth, claims),
+        matched(truth, claims_of_plateau(feed.plateau_told)),
+        tuple(claims),
+        sum(claim.last_mg for claim in claims) - sum(change.delta_mg for change in truth),
+        round(3 * (sigma2 + (rests[-1] ** 2 if rests else 0)) ** 0.5),
+        tuple(feed.trace),
+    )

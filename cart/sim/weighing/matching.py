@@ -1,0 +1,136 @@
+"""What was told against what happened: which change was found, when, how well, and what never was.
+
+A claim explains a change when it came between 0.9 s before and 4.5 s after the hand let go, has its sign, and is off by
+less than half of it. What is left over may be a change (or several in one) that was held in motion and confirmed at a
+standstill. The rest is false: also the second half of a placement that was told in two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from cart.core.weight import Step
+from cart.sim.weighing.feed import Heard
+from cart.sim.weighing.plateau import PlateauStep
+
+BEFORE_MS, AFTER_MS = 900, 4_500
+HELD_WITHIN_MG, HELD_WITHIN_PERCENT = 12_000, 5
+HELD_MAX = 6
+"""So many missed changes at most are looked at for one confirmation."""
+
+WITHDRAWN_MG = 5_000
+"""A final below this takes its provisional back: nothing of it reaches the basket."""
+
+AT_ONCE, HELD, MISSED = "at once", "held", "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A true change of load: when the hand was off it, and what came (positive) or went."""
+
+    released_ms: int
+    delta_mg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something told as a change: when it was first told, and its mass as first and as last told.
+
+    final  the last word was a final
+    """
+
+    t_ms: int
+    first_mg: int
+    last_mg: int
+    sigma_mg: int = 0
+    final: bool = True
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the final said that it was nothing."""
+        return self.final and abs(self.last_mg) < min(WITHDRAWN_MG, abs(self.first_mg))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One change, and what became of it: how is "at once", "held" (confirmed later) or "missed"."""
+
+    change: Change
+    how: str
+    claim: Claim | None = None
+
+    @property
+    def delay_ms(self) -> int:
+        """From the hand letting go to the first word; 0 when it was known before."""
+        assert self.claim is not None
+        return max(0, self.claim.t_ms - self.change.released_ms)
+
+    @property
+    def error_mg(self) -> int:
+        """How far the last word was off."""
+        assert self.claim is not None
+        return abs(self.claim.last_mg - self.change.delta_mg)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """All changes in order, and the claims that no change explains."""
+
+    outcomes: tuple[Outcome, ...]
+    false: tuple[Claim, ...]
+
+
+def claims_of_weight(told: Iterable[Heard]) -> list[Claim]:
+    """Return what the weight told as changes: provisional and final under one id are one claim."""
+    claims: dict[int, Claim] = {}
+    for heard in told:
+        if isinstance(step := heard.event, Step):
+            first = claims.get(step.id, Claim(heard.t_ms, step.delta_mg, step.delta_mg))
+            claims[step.id] = Claim(first.t_ms, first.first_mg, step.delta_mg, step.sigma_mg, step.final)
+    return list(claims.values())
+
+
+def claims_of_plateau(told: Iterable[PlateauStep]) -> list[Claim]:
+    """Return the same of the plateau method, which has one word for each change."""
+    return [Claim(step.t_ms, step.delta_mg, step.delta_mg) for step in told]
+
+
+def matched(truth: Sequence[Change], claims: Sequence[Claim]) -> Matched:
+    """Return what became of each change, and what was told without one."""
+    free = list(claims)
+    outcomes = []
+    for change in truth:
+        found = next((claim for claim in free if _explains(claim, change)), None)
+        if found:
+            free.remove(found)
+        outcomes.append(Outcome(change, AT_ONCE, found) if found else Outcome(change, MISSED))
+    false = []
+    for claim in free:
+        confirmed = _confirmed(claim, outcomes)
+        for n in confirmed:
+            outcomes[n] = Outcome(outcomes[n].change, HELD, claim)
+        if not confirmed:
+            false.append(claim)
+    return Matched(tuple(outcomes), tuple(false))
+
+
+def _explains(claim: Claim, change: Change) -> bool:
+    in_time = -BEFORE_MS <= claim.t_ms - change.released_ms <= AFTER_MS
+    close = abs(claim.last_mg - change.delta_mg) < abs(change.delta_mg) // 2
+    return in_time and close and claim.last_mg * change.delta_mg > 0
+
+
+def _confirmed(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[int, ...]:
+    """Return the missed changes before this claim whose sum it is: as few of the last ones as do."""
+    missed = [n for n, o in enumerate(outcomes) if o.how == MISSED and o.change.released_ms <= claim.t_ms + BEFORE_MS]
+    missed = missed[-HELD_MAX:]
+    for count in range(1, len(missed) + 1):
+        for some in combinations(reversed(missed), count):
+            total = sum(outcomes[n].change.delta_mg for n in some)
+            allowed = max(HELD_WITHIN_MG, abs(total) * HELD_WITHIN_PERCENT // 100)
+            # Half of the change, as for those found at once: a claim of 12 g is no confirmation of 3 g.
+            if abs(claim.last_mg - total) < min(allowed, max(abs(total) // 2, 1)):
+                return tuple(some)
+    return ()
