@@ -43,6 +43,9 @@ WAIT_NS = 60_000_000_000
 PATIENCE_NS = {rest.SATURATED: 3_000_000_000, rest.STUCK: 0, rest.WRONG_RATE: 0}
 """How long a reason may last before the point is refused for it, where that is not WAIT_NS."""
 
+WAITED_OUT = frozenset({why.HYSTERESIS, why.ZERO_MOVED})
+"""Creep comes back within a minute of unloading, so these are refused only after WAIT_NS."""
+
 ASKING, RESTING, DONE = "asking", "resting", "done"
 READY, TAKEN, LAST_TAKEN, REFUSED, BACK = "ready", "taken", "last taken", "refused", "back"
 
@@ -191,20 +194,20 @@ def sampled(at: Procedure, event: LoadSampled) -> Procedure:
     at = replace(
         at, rest=rest.sampled(at.rest, event, at.plan.samples_per_s, _e_milli(line(at), at.plan)), since_ns=since_ns
     )
+    waited_ns = event.t_ns - since_ns
     if at.rest.why == rest.AT_REST:
-        return _taken(at, at.rest.mean())
-    if at.rest.why and event.t_ns - since_ns >= PATIENCE_NS.get(at.rest.why, WAIT_NS):
-        waited_s = (event.t_ns - since_ns) // 1_000_000_000
-        return _refused(at, Refusal(at.rest.why, f"after {waited_s} s", len(at.taken)))
+        return _taken(at, at.rest.mean(), waited_ns)
+    if waited_ns >= PATIENCE_NS.get(at.rest.why, WAIT_NS):
+        return _refused(at, Refusal(at.rest.why, f"after {waited_ns // 1_000_000_000} s", len(at.taken)))
     return at
 
 
-def _taken(at: Procedure, mean: Mean) -> Procedure:
+def _taken(at: Procedure, mean: Mean, waited_ns: int) -> Procedure:
     done, number = task(at), len(at.taken)
     with_it = replace(at, taken=(*at.taken, mean))
     for check in _CHECKS[done.kind]:
         if refusal := check(with_it, done, number):
-            return _refused(at, refusal)
+            return at if refusal.code in WAITED_OUT and waited_ns < WAIT_NS else _refused(at, refusal)
     what = LAST_TAKEN if len(with_it.taken) == len(tasks(at.plan)) else TAKEN
     return replace(with_it, phase=TRANSITIONS[at.phase, what], rest=Rest())
 
@@ -343,7 +346,7 @@ def _hysteresis(at: Procedure, done: Task, number: int) -> Refusal | None:
     found = line(at)
     up = next(n for n, t in enumerate(tasks(at.plan)) if t.kind == UP and t.mass_mg == done.mass_mg)
     apart_mg = found.mass_mg(at.taken[-1].counts) - found.mass_mg(at.taken[up].counts)
-    if 2 * abs(apart_mg) <= mpe_mg(done.mass_mg, at.plan.e_mg):
+    if abs(apart_mg) <= mpe_mg(done.mass_mg, at.plan.e_mg):
         return None
     return Refusal(why.HYSTERESIS, f"{_signed(apart_mg)} at {_grams(done.mass_mg)}", 0)
 

@@ -1,14 +1,24 @@
-"""The calibration record on disk: read with every link checked, appended to durably, never rewritten."""
+"""The calibration record on disk: read with every link checked, appended to durably, never rewritten.
+
+Beside it lies the journal of a calibration that is under way: each point is on the disk before the next is asked for.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
+from cart.core.calibration_rest import Mean
 from cart.faults import Fault
 from cart.wire.calibration import BadRecordError, CalibrationRecord, chained, decode, encode
+from cart.wire.calibration_journal import Entry, Head
+from cart.wire.calibration_journal import decode as decode_journal
+from cart.wire.calibration_journal import encode as encode_journal
 
 FILE_BYTES_MAX = 16 << 20
+JOURNAL_BYTES_MAX = 1 << 20
 
 
 def read_calibration(path: Path) -> CalibrationRecord:
@@ -36,20 +46,102 @@ def read_records(path: Path) -> tuple[CalibrationRecord, ...]:
 def append_calibration(path: Path, record: CalibrationRecord) -> CalibrationRecord:
     """Append a calibration to the file and return it as it was chained; on return it is on the disk.
 
-    A file that does not check is not appended to: Fault CALIBRATION-BAD.
+    A file that does not check is not appended to: Fault CALIBRATION-BAD. The longer file takes the place of the old one
+    in one step: a power cut leaves the one or the other, never a torn line that would make all of it void.
     """
     before = read_calibration(path) if path.exists() else None
     sealed = chained(record, before)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    old = path.read_bytes() if before else b""
+    fresh = path.with_name(f".{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
-        line = encode(sealed)
-        written = os.write(descriptor, line)
-        assert written == len(line), "a short write to a local file"
+        _own_as(descriptor, path if before else path.parent, mode=0o644 if before is None else None)
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(old + encode(sealed))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    fresh.replace(path)
     _sync_folder(path.parent)
     return sealed
+
+
+class Journal:
+    """The points of a calibration that is under way, in a file beside the record; one writer at a time.
+
+    Raises Fault CALIBRATION-JOURNAL where another calibration has it.
+    """
+
+    def __init__(self, record: Path) -> None:
+        """Open or make the journal of the record at this path."""
+        self.path = record.with_name(f"{record.name}.journal")
+        try:
+            fresh = not self.path.exists()
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Fault("CALIBRATION-JOURNAL", f"{self.path}: {error.strerror}") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise Fault("CALIBRATION-JOURNAL", f"{self.path}: another calibration is under way") from None
+        if fresh:
+            _own_as(self._file, record.parent, mode=None)
+            _sync_folder(record.parent)
+
+    def kept(self) -> tuple[Head, tuple[Mean, ...]] | None:
+        """Return what an earlier calibration left, None where nothing.
+
+        Raises Fault CALIBRATION-JOURNAL where it is damaged.
+        """
+        data = os.pread(self._file, JOURNAL_BYTES_MAX, 0)
+        if not data:
+            return None
+        try:
+            head, points = decode_journal(data)
+        except ValueError as error:
+            raise Fault("CALIBRATION-JOURNAL", f"{self.path}: {error}") from None
+        # A torn end is cut off, or what is written next would be glued to it.
+        whole = data.rfind(b"\n") + 1
+        if whole != len(data):
+            os.ftruncate(self._file, whole)
+        return head, points
+
+    def begin(self, head: Head) -> None:
+        """Forget what is there and begin anew."""
+        os.ftruncate(self._file, 0)
+        self._append(encode_journal(head))
+
+    def take(self, at: int, point: Mean) -> None:
+        """Keep the point of task `at`; on return it is on the disk."""
+        self._append(encode_journal(Entry(at, point)))
+
+    def drop(self, at: int) -> None:
+        """Drop the points from task `at` on."""
+        self._append(encode_journal(Entry(at)))
+
+    def close(self, *, finished: bool) -> None:
+        """Let it go; finished: remove it, since the record has everything now."""
+        if finished:
+            self.path.unlink(missing_ok=True)
+            _sync_folder(self.path.parent)
+        os.close(self._file)
+
+    def _append(self, line: bytes) -> None:
+        written = os.write(self._file, line)
+        assert written == len(line), "a short write to a local file"
+        os.fsync(self._file)
+
+
+def _own_as(descriptor: int, like: Path, mode: int | None) -> None:
+    """Give a file the owner of another, and its mode unless one is given: `sudo cart ...` must not lock the cart out."""
+    there = like.stat()
+    with suppress(PermissionError):
+        os.fchown(descriptor, there.st_uid, there.st_gid)
+    if mode is not None:
+        os.fchmod(descriptor, mode)
+    elif like.is_file():
+        os.fchmod(descriptor, there.st_mode & 0o777)
 
 
 def _sync_folder(folder: Path) -> None:

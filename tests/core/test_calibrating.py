@@ -165,7 +165,7 @@ def done(kind, number=0):
         ("wrong_direction", done("up", 1)(lambda task: 500_000)),
         ("wrong_mass", done("up", 1)(lambda task: 2_500_000)),
         ("wrong_mass", done("up", 2)(lambda task: 2_200_000)),
-        ("hysteresis", done("down")(lambda task: task.mass_mg + 1_400)),
+        ("hysteresis", done("down")(lambda task: task.mass_mg + 3_000)),
         ("zero_moved", done("return")(lambda task: 2_900)),
         ("wrong_direction", done("down")(lambda task: 6_000_000)),
         ("corner", done("corner", 2)(lambda task: task.mass_mg + 6_000)),
