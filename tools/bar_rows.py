@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import resource
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from tools.measuring import PYTHON, ROOT, NotMeasured, bar, cart, field, finished, scope, tool
+from tools.python_313 import environment
 from tools.units import exposure, systemd_analyze
 
 SHARED = Path(os.environ.get("CART_SHARED") or ROOT.parent / "shared") / "data"
@@ -248,7 +248,7 @@ def replay() -> float:
 @bar("replay-3.13", "the same on Python 3.13", "=", 0, "recordings", "python3.13 -m cart replay tests/recordings/*")
 def replay_313() -> float:
     """Recordings that differ on Python 3.13, in an environment made for it."""
-    return _differences(_python_313())
+    return _differences(environment("replay"))
 
 
 def _differences(python: Path) -> int:
@@ -259,32 +259,6 @@ def _differences(python: Path) -> int:
         raise NotMeasured("`cart replay` does not exist yet")
     results = [finished([str(python), "-m", "cart", "replay", str(path)], 600) for path in recordings]
     return sum(result.returncode != 0 for result in results)
-
-
-def _python_313() -> Path:
-    """Return a Python 3.13 that has what a replay needs; makes .venv-3.13 for it once."""
-    made = ROOT / ".venv-3.13" / "bin" / "python"
-    if not made.exists() or finished([str(made), "-c", "import msgspec, biip"], 60).returncode:
-        base = _interpreter_313()
-        finished([base, "-m", "venv", "--clear", str(ROOT / ".venv-3.13")], 120)
-        result = finished([str(made), "-m", "pip", "install", "-q", "msgspec", "biip"], 600)
-        if result.returncode:
-            raise NotMeasured(f"cannot install msgspec for Python 3.13: {result.stderr.strip()[-120:]}")
-    return made
-
-
-def _interpreter_313() -> str:
-    candidates = [shutil.which("python3.13"), *sorted(map(str, Path.home().glob(".pyenv/versions/3.13*/bin/python3")))]
-    for name in filter(None, candidates):
-        try:
-            if (
-                finished([name, "-c", "import sys, venv; sys.exit(sys.version_info[:2] != (3, 13))"], 60).returncode
-                == 0
-            ):
-                return name
-        except OSError:
-            continue
-    raise NotMeasured("no Python 3.13 here")
 
 
 # -- the device ----------------------------------------------------------------------------------

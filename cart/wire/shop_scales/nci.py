@@ -13,7 +13,7 @@ Status bytes are readable because bits 4 and 5 are 1; bit 6 says that another by
     3    EEPROM error   faulty calibration  initial zero error
 
 Sources: 7821 user instructions p. 25; DIVA service manual pp. 35-37; Aviator 7000 service manual p. 49. There is no
-check but parity, and the field has no fixed width: a lost digit cannot be seen.
+check but parity, and the field has no fixed width: only confirm.py notices a lost digit.
 """
 
 from __future__ import annotations

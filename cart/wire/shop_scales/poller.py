@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cart.wire.shop_scales import line
+from cart.wire.shop_scales.confirm import confirmed
 from cart.wire.shop_scales.decoder import Decoder
 from cart.wire.shop_scales.indication import Indication, Kind, Prompt, Value, faulty
 from cart.wire.shop_scales.protocols import Protocol
@@ -33,6 +34,7 @@ class Poller:
     since_ns    time of the question; for a scale that sends by itself, of the last thing it said
     late        the last question got no answer in time
     heard       the last bytes since then
+    before      the last answer that had a number: the next one is measured by it
     stepped_ns  time of the last step; None before the first
     """
 
@@ -44,12 +46,18 @@ class Poller:
     due_ns: int = 0
     late: bool = False
     heard: bytes = b""
+    before: Indication | None = None
     stepped_ns: int | None = None
 
     @property
     def streams(self) -> bool:
         """Whether the scale sends by itself."""
         return not self.protocol.poll
+
+    @property
+    def checked(self) -> bool:
+        """Whether parity or a check covers the digits, as the line is set."""
+        return self.framing != "8N1" or "check" in self.protocol.checked
 
     @property
     def timeout_ns(self) -> int:
@@ -86,16 +94,28 @@ def _begin(p: Poller, t_ns: int) -> Step:
 
 
 def _wait(p: Poller, t_ns: int, values: tuple[Value, ...]) -> Step:
-    told = tuple(value for value in values if isinstance(value, Indication))
-    if told and p.streams:
+    said = tuple(value for value in values if isinstance(value, Indication))
+    if said and p.streams:
+        p, told = _confirm(p, said)
         return replace(p, since_ns=t_ns, heard=b""), b"", told
-    if told:
+    if said:
+        p, told = _confirm(p, said[:1])
         due_ns = max(t_ns, p.since_ns + p.protocol.period_ms * NS_PER_MS)
-        return replace(p, waits=False, due_ns=due_ns, heard=b""), b"", told[:1]
+        return replace(p, waits=False, due_ns=due_ns, heard=b""), b"", told
     if t_ns - p.since_ns >= p.timeout_ns:
         return _give_up(p, t_ns)
     wanted = b"".join(value.send for value in values if isinstance(value, Prompt))
     return p, line.to_send(wanted, p.framing), ()
+
+
+def _confirm(p: Poller, said: tuple[Indication, ...]) -> tuple[Poller, tuple[Indication, ...]]:
+    """Measure each answer by the one before it."""
+    told: tuple[Indication, ...] = ()
+    for one in said:
+        believed = confirmed(one, p.before, checked=p.checked)
+        told += (believed,) if believed else ()
+        p = replace(p, before=one) if one.mass_mg is not None else p
+    return p, told
 
 
 def _give_up(p: Poller, t_ns: int) -> Step:
