@@ -37,6 +37,7 @@ def add_line(
     step_id: int,
     review: bool = False,
     settled: bool = True,
+    alibi_id: int = 0,
 ) -> tuple[Trip, Line]:
     """Return the trip with one more line, and that line. The basket must have room."""
     assert len(trip.lines) < LINES_MAX
@@ -52,6 +53,7 @@ def add_line(
         step_id=step_id,
         review=review,
         settled=settled,
+        alibi_id=alibi_id,
     )
     return replace(trip, lines=(*trip.lines, line), next_id=trip.next_id + 1), line
 

@@ -96,6 +96,12 @@ class Verdict:
     offers: tuple[Hypothesis, ...] = ()
 
 
+def withheld(product_id: str) -> Verdict:
+    """Return the verdict on what is being weighed by tare: nothing is charged for it until its price is taken."""
+    suspect = Hypothesis("weighing", 0, "is being weighed", (product_id,))
+    return Verdict(Hypothesis("unknown", 0, "is being weighed"), False, False, 0, "is being weighed", suspect)
+
+
 def judge_rise(
     change: Change,
     scans: tuple[Scan, ...],

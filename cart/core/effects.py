@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cart.core.legal_record import Alibi, LegalEvent
 from cart.core.trip import Charge, Entry, Prompt, Trip
 
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Store these journal entries and this trip in one transaction; answered by `Saved(seq)`."""
+    """Store these journal entries and this trip in one transaction; answered by `Saved(seq)`.
+
+    alibis        records of trade weighings, which are only ever appended;  legal_events: the same
+    """
 
     seq: int
     entries: tuple[Entry, ...]
     trip: Trip
+    alibis: tuple[Alibi, ...] = ()
+    legal_events: tuple[LegalEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class CommitSale:
     entries: tuple[Entry, ...]
     trip: Trip
     charge: Charge
+    alibis: tuple[Alibi, ...] = ()
+    legal_events: tuple[LegalEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,37 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """The weighing of one product, as the shopper sees it: weight, unit price and price always together.
+
+    state        "weight", or why there is no weight at all: a code of cart.core.legal_rules
+    *_mg         as indicated; None while there is no weight
+    e_mg         the division they are shown in
+    tared        a tare is in force, and its value is shown
+    price_minor  of the net weight; None while it may not be priced
+    refused      why the next tap (tare, then price) would be refused now, "" when it would not: a code of
+                 cart.core.legal_rules, or "lift_first"
+    voided       what ended the last tare, "" while one is in force
+    """
+
+    product_id: str
+    name: str
+    unit_price_minor: int
+    state: str
+    gross_mg: int | None = None
+    tare_mg: int | None = None
+    net_mg: int | None = None
+    e_mg: int = 0
+    min_mg: int = 0
+    stable: bool = False
+    zero: bool = False
+    tared: bool = False
+    price_minor: int | None = None
+    refused: str = ""
+    voided: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """All that the shopper sees. A change of any field is a new revision.
 
@@ -91,6 +130,7 @@ class Screen:
     receipt   "", "saving", "saved" (thank you, receipt follows), "receipted", "rejected"
     verdict   number of weight steps decided so far, and the monotonic time of the last drop that
               was decided; the bench measures delays with it
+    weighed   the weighing that the shopper opened, None for none
     """
 
     revision: int
@@ -109,6 +149,7 @@ class Screen:
     not_for_trade: bool = True
     decided: int = 0
     decided_drop_ns: int = 0
+    weighed: Weighed | None = None
 
 
 @dataclass(frozen=True, slots=True)

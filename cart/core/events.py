@@ -43,6 +43,8 @@ class Restored:
     charge_seq   number of the last committed charge, 0 for none
     outbox       charges without a receipt, oldest first
     verdict      the store's verdict on the trip's own charge, "" while there is none
+    alibi_id     number of the last record of a trade weighing, 0 for none
+    legal_counter, legal_parameters  of the last stored change of what prices rest on, 0 and "" for none
     """
 
     t_ns: int
@@ -53,6 +55,9 @@ class Restored:
     charge_seq: int = 0
     outbox: tuple[OutboxRow, ...] = ()
     verdict: str = ""
+    alibi_id: int = 0
+    legal_counter: int = 0
+    legal_parameters: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import basket, decision, lives
+from cart.core import basket, decision, lives, weighing
 from cart.core.catalog import WEIGHT, Product
 from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
@@ -27,6 +27,9 @@ SCAN_AFTER_NS = 500_000_000
 
 REFINED_MG = 5_000
 """A final mass that differs by less from the provisional one only refines it: the load did not change."""
+
+NEVER_PRICED_MG = 1 << 62
+"""No change of load is that heavy: a sealed build prices none of them."""
 
 UNKNOWN, SLIGHT, UNDONE, PUT_BACK = ("unknown",), ("slight",), ("undone",), ("put_back",)
 
@@ -126,6 +129,8 @@ def judge(state: State, live: Live) -> Judged:
 
 def _verdict(state: State, live: Live) -> decision.Verdict:
     """Return what explains the change, among what was there when it happened."""
+    if state.weighing is not None and weighing.holds(state.weighing, live.delta_mg, live.t_accept_ns):
+        return decision.withheld(state.weighing.product_id)
     setup, trip, later = state.setup, state.trip, lives.later(state, live)
     came = {line_id for x in later for line_id in x.lines}
     left = {line.id for x in later for line in x.gone}
@@ -136,7 +141,7 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
         live.sigma_mg,
         lives.moment_of(state, live),
         live.final,
-        setup.limits.priced_mg_min,
+        NEVER_PRICED_MG if setup.sealed else setup.limits.priced_mg_min,
     )
     if live.delta_mg < 0:
         lines = tuple(line for line in trip.lines if line.id not in came)
@@ -278,6 +283,11 @@ def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, 
     return replace(state, trip=trip), replace(live, doubt_id=doubt.id)
 
 
+def must_be_weighed(state: State, product: Product) -> bool:
+    """Return True if this product is priced by tare, then weigh, and by nothing else: it is sealed produce."""
+    return state.setup.sealed and product.sold_by == WEIGHT
+
+
 def owns_another(state: State, live: Live) -> bool:
     """Return True if this may count as the shopper's own thing: bounded by mass and number."""
     limits = state.setup.limits
@@ -310,7 +320,9 @@ def _refresh(state: State, live: Live) -> State:
 
 
 def weighed(state: State, line: Line, product: Product, mass_mg: int, final: bool) -> Line:
-    """Return the line with this mass, and the price that follows from it."""
+    """Return the line with this mass, and the price that follows from it; a trade weighing is final."""
+    if line.alibi_id:
+        return replace(line, settled=True)
     amount = amount_minor(product, mass_mg, state.setup.limits.division_mg)
     return replace(line, mass_mg=mass_mg, amount_minor=amount, settled=final)
 

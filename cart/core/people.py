@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from cart.core import basket, judge, lives, session, taps
+from cart.core import basket, judge, lives, session, taps, trade
 from cart.core.effects import CommitSale, Effect, Note
 from cart.core.events import ExitSeen, PanelPressed, Tapped
 from cart.core.pricing import amount_minor
@@ -94,6 +94,8 @@ def _pick(state: State, event: Tapped) -> Done:
     product = state.setup.catalog.product(event.value)
     if product is None or state.trip.phase not in ("shopping", "closing"):
         return state, ()
+    if judge.must_be_weighed(state, product):
+        return trade.weigh(state, event)
     scan = Scan(0, product.id, "pick", state.t_ns)
     return judge.rejudge_unexplained(replace(state, trip=basket.add_scan(state.trip, scan)))
 
@@ -179,6 +181,10 @@ def _answer(state: State, event: Tapped) -> Done:
         return _confirm(state, doubt, value), ()
     if kind == "pick":
         return _name(state, doubt, value)
+    if kind == "weigh":
+        product = state.setup.catalog.product(value)
+        assert product is not None, "a product of the catalogue was offered"
+        return trade.open_weighing(state, product)
     if kind == "line":
         return _took_line(state, doubt, int(value)), ()
     if kind == "help":
@@ -187,7 +193,13 @@ def _answer(state: State, event: Tapped) -> Done:
 
 
 def _name(state: State, doubt: Doubt, product_id: str) -> Done:
-    """The shopper says what the thing is that was asked about: judged like a scan, and for no other thing."""
+    """The shopper says what the thing is that was asked about: judged like a scan, and for no other thing.
+
+    Sealed produce is lifted and weighed instead.
+    """
+    product = state.setup.catalog.product(product_id)
+    if product is not None and judge.must_be_weighed(state, product):
+        return trade.open_weighing(state, product)
     scan = Scan(0, product_id, "pick", state.t_ns)
     state = replace(state, trip=basket.add_scan(state.trip, scan))
     return judge.judge(state, lives.live_of_doubt(state, doubt))
@@ -197,7 +209,7 @@ def _confirm(state: State, doubt: Doubt, product_id: str) -> State:
     """The shopper insists, against mass or look: charged, marked for review, and flagged."""
     live = lives.live_of_doubt(state, doubt)
     product = state.setup.catalog.product(product_id)
-    if product is None:
+    if product is None or judge.must_be_weighed(state, product):
         return state
     if len(state.trip.lines) >= LINES_MAX:
         return replace(state, trip=basket.flag(state.trip, "too_many_lines"))
@@ -239,5 +251,6 @@ _ACTS: dict[str, Callable[[State, Tapped], Done]] = {
     taps.RESUME: _resume,
     taps.CANCEL: _cancel,
     taps.DONE: _done,
+    **trade.ACTS,
 }
 assert _ACTS.keys() == taps.ACTIONS

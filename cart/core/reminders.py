@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import basket, judge, lives, session
+from cart.core import basket, judge, lives, session, weighing
 from cart.core.catalog import WEIGHT
 from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
@@ -153,12 +153,12 @@ def _ask_and_flag(state: State) -> Done:
         if doubt.kind != "open":
             continue
         live = lives.live_of_doubt(state, doubt)
-        if not live.final:
+        if not live.final or weighing.holds(state.weighing, live.delta_mg, live.t_accept_ns):
             continue
         if _age_ms(state, doubt) >= state.setup.limits.flag_after_ms:
             state, more = _flag(state, doubt, live)
             effects += more
-        elif state.trip.prompt is None and _is_due(state, doubt):
+        elif state.trip.prompt is None and state.weighing is None and _is_due(state, doubt):
             kind, args, options = _question(state, doubt, live)
             state = replace(state, trip=basket.ask(state.trip, doubt, kind, options, args))
             effects += (Note("ASKED", "info", f"{kind}: {doubt.reason}"),)
@@ -186,6 +186,8 @@ def _question(state: State, doubt: Doubt, live: Live) -> tuple[str, tuple[str, .
     product = state.setup.catalog.product(doubt.product_id)
     if product is None:
         return "scan_it", (grams,), options_for(state, live)
+    if judge.must_be_weighed(state, product):
+        return "weigh_it", (product.name, grams), (Option(f"weigh:{product.id}", product.name, product.id),)
     least_mg = state.setup.limits.priced_mg_min
     if product.sold_by == WEIGHT and doubt.delta_mg < least_mg:
         return "too_light", (product.name, grams, str(least_mg // 1000)), ()

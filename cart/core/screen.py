@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import basket, lives
+from cart.core import basket, lives, trade_view, weighing
 from cart.core.catalog import WEIGHT, Product
 from cart.core.effects import Effect, Screen, ScreenLine, SetPanel, Show, Suggestion, Waiting
 from cart.core.evidence import look_at, suggestions
@@ -54,6 +54,7 @@ def _screen(state: State) -> Screen:
         not_for_trade=state.setup.not_for_trade,
         decided=state.decided,
         decided_drop_ns=state.decided_drop_ns,
+        weighed=trade_view.weighed(state),
     )
 
 
@@ -110,7 +111,11 @@ def _passive_suggestions(state: State) -> tuple[Suggestion, ...]:
 
 
 def _newest_open(state: State) -> Doubt | None:
-    opened = [x for x in state.trip.doubts if x.kind == "open" and x.delta_mg > 0]
+    opened = [
+        x
+        for x in state.trip.doubts
+        if x.kind == "open" and x.delta_mg > 0 and not weighing.holds(state.weighing, x.delta_mg, x.t_ns)
+    ]
     return opened[-1] if opened else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cart.core.catalog import Catalog
+from cart.core.legal import Legal
 from cart.core.weight_values import Calibration
 from cart.core.weight_values import Limits as WeightLimits
 
@@ -66,6 +67,7 @@ class Setup:
     """The calibration, the catalogue, the costs and the limits of this run.
 
     not_for_trade  prices by weight come from an unsealed scale: watermark them
+    legal          what trade weighing, by tare and then weigh, is set up with
     """
 
     calibration: Calibration
@@ -74,3 +76,9 @@ class Setup:
     limits: Limits = field(default_factory=Limits)
     weight: WeightLimits = field(default_factory=WeightLimits)
     not_for_trade: bool = True
+    legal: Legal = field(default_factory=Legal)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether this build weighs for trade: then nothing is priced by a change of load."""
+        return not self.not_for_trade

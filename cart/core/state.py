@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 from cart.core.effects import CommitSale, Save, Screen
 from cart.core.evidence import Look
+from cart.core.legal import LegalState
+from cart.core.legal_record import Alibi, LegalEvent
 from cart.core.setup import Setup
 from cart.core.sync import Sync
 from cart.core.trip import Doubt, Gone, Line, Scan, Trip
+from cart.core.weighing import Weighing
 from cart.core.weight import WeightState
 
 
@@ -59,6 +62,9 @@ class State:
     unsaved       transactions that the database has not confirmed, oldest first
     save_failed   it refused the oldest of them, and tries again by itself
     safe_id       lines with a smaller id are on disk
+    legal         trade weighing;  weighing: the one that the shopper opened
+    alibi_id      number of the last alibi record;  legal_counter: of the last change of what prices rest on
+    alibis        records for the next transaction;  legal_events: the same
     decided       changes that got a verdict, and when the last of them landed
     """
 
@@ -86,6 +92,12 @@ class State:
     unsaved: tuple[Save | CommitSale, ...] = ()
     save_failed: bool = False
     safe_id: int = 1
+    legal: LegalState = field(default_factory=LegalState)
+    weighing: Weighing | None = None
+    alibi_id: int = 0
+    legal_counter: int = 0
+    alibis: tuple[Alibi, ...] = ()
+    legal_events: tuple[LegalEvent, ...] = ()
     decided: int = 0
     decided_drop_ns: int = 0
     screen: Screen = field(default_factory=lambda: Screen(0, "idle"))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from cart.core import basket, judge, lives, people, reminders, screen, session, sync, weight
+from cart.core import basket, judge, lives, people, reminders, screen, session, sync, trade, weight
 from cart.core.effects import CloseCharge, CommitSale, Effect, Note, Save
 from cart.core.events import (
     BrokerDown,
@@ -64,9 +64,10 @@ def step(state: State, event: Event) -> Done:
     before = (event.trip or Trip()) if isinstance(event, Restored) else state.trip
     state = replace(state, t_ns=max(state.t_ns, event.t_ns))
     state, effects = _HANDLERS[type(event)](state, event)
+    state, weighed = trade.followed(state, event)
     state, saves = _save(before, state)
     state, shows = screen.shown(state)
-    return state, (*effects, *saves, *shows)
+    return state, (*effects, *weighed, *saves, *shows)
 
 
 # -- saving ----------------------------------------------------------------------
@@ -74,15 +75,16 @@ def step(state: State, event: Event) -> Done:
 
 def _save(before: Trip, state: State) -> Done:
     state = replace(state, trip=replace(state.trip, loose_mg=_loose_mg(state)))
-    if replace(state.trip, scans=before.scans) == before and _same_scans(before, state.trip):
+    records = state.alibis or state.legal_events
+    if not records and replace(state.trip, scans=before.scans) == before and _same_scans(before, state.trip):
         return state, ()
     state = replace(state, trip=replace(state.trip, anchor_mg=state.expected_mg))
     entries = basket.journal(before, state.trip)
     seq = state.save_seq + 1
-    effect: Save | CommitSale = Save(seq, entries, state.trip)
+    effect: Save | CommitSale = Save(seq, entries, state.trip, state.alibis, state.legal_events)
     if state.trip.charge_id and state.trip.charge_id != before.charge_id:
-        effect = CommitSale(seq, entries, state.trip, _charge(state))
-    return replace(state, save_seq=seq, unsaved=(*state.unsaved, effect)), (effect,)
+        effect = CommitSale(seq, entries, state.trip, _charge(state), state.alibis, state.legal_events)
+    return replace(state, save_seq=seq, unsaved=(*state.unsaved, effect), alibis=(), legal_events=()), (effect,)
 
 
 def _loose_mg(state: State) -> int:

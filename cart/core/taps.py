@@ -17,5 +17,12 @@ CHECKOUT = "checkout"  # I have everything
 RESUME = "resume"  # back to shopping
 CANCEL = "cancel"  # give the cart back without buying; only when it is empty
 DONE = "done"  # I have read it
+WEIGH = "weigh"  # value: id of a product by weight; opens the weighing, in which TARE and PRICE follow
+TARE = "tare"  # what is in the cart now is not part of what will be weighed
+PRICE = "price"  # value: the price that is shown, in minor units; it becomes a line
+UNWEIGH = "unweigh"  # leave the weighing without a price
+ZERO = "zero"  # staff: the cart is empty, this is zero
 
-ACTIONS = frozenset({START, ANSWER, PICK, WITHDRAW, OWN, HELP, HELPED, CHECKOUT, RESUME, CANCEL, DONE})
+SHOPPING_ACTIONS = frozenset({START, ANSWER, PICK, WITHDRAW, OWN, HELP, HELPED, CHECKOUT, RESUME, CANCEL, DONE})
+WEIGHING_ACTIONS = frozenset({WEIGH, TARE, PRICE, UNWEIGH, ZERO})
+ACTIONS = SHOPPING_ACTIONS | WEIGHING_ACTIONS

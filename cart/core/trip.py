@@ -23,6 +23,7 @@ class Line:
     step_id       number of the weight step that brought it, 0 for none
     review        worth a look by staff: accepted, but not beyond doubt
     settled       mass_mg is final; False while the weight is only provisional
+    alibi_id      number of the record of its trade weighing, 0 for a line that was not weighed by tare, then weigh
     """
 
     id: int
@@ -36,6 +37,7 @@ class Line:
     step_id: int = 0
     review: bool = False
     settled: bool = True
+    alibi_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

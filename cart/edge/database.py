@@ -22,16 +22,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from cart.core.effects import CloseCharge, CommitSale, Save
 from cart.core.events import OutboxRow, Restored
 from cart.core.trip import Charge, Trip
+from cart.edge import legal_log
 from cart.faults import Fault
 from cart.wire import codec, messages
 
 if TYPE_CHECKING:
+    from cart.core.legal_record import Alibi, LegalEvent
     from cart.edge.keys import Signer
     from cart.ports import Clock
 
 log = logging.getLogger("cart.database")
 
-USER_VERSION = 1
+USER_VERSION = 2
 """Version of the schema. A newer file is refused: this program would not understand it."""
 
 INCARNATION_BYTES = 8
@@ -179,9 +181,10 @@ class Database:
             save_seq, trip = (row[0], self._open_trip(*row)) if row else (0, None)
             charge_id = trip.charge_id if trip else ""
             receipt = run("SELECT verdict FROM receipt WHERE charge_id = ?", (charge_id,)).fetchone()
+            legal = legal_log.last_numbers(self._connection)
         outbox = tuple(OutboxRow(*values) for values in waiting)
         verdict = receipt[0] if receipt else ""
-        return Restored(t_ns, wall_ms, self.incarnation, trip, save_seq, charge_seq, outbox, verdict)
+        return Restored(t_ns, wall_ms, self.incarnation, trip, save_seq, charge_seq, outbox, verdict, *legal)
 
     def _open_trip(self, save_seq: int, data: bytes) -> Trip | None:
         """Return the stored trip; None for an idle cart, and for a trip of another version, which is kept beside.
@@ -202,10 +205,13 @@ class Database:
         assert isinstance(trip, Trip)
         return trip
 
-    def save(self, effect: Save) -> None:
-        """Store journal entries and trip in one transaction; a transaction number that is not new changes nothing."""
+    def save(self, effect: Save, signer: Signer | None = None) -> None:
+        """Store journal entries, trip and records in one transaction; a transaction number seen before changes nothing.
+
+        signer  signs records of trade weighing; needed where the effect has any
+        """
         with self.transaction() as connection:
-            _store_trip(connection, effect)
+            _store_trip(connection, effect, signer)
 
     def commit_sale(self, effect: CommitSale, identity: Identity) -> str:
         """Store journal, trip and signed charge in one transaction; return the SHA-256 of the charge's bytes.
@@ -218,7 +224,7 @@ class Database:
             ).fetchone()
             if row:
                 return str(row[0])
-            _store_trip(connection, effect)
+            _store_trip(connection, effect, identity.signer)
             return _store_charge(connection, effect.charge, effect.seq, self.incarnation, identity)
 
     def close_charge(self, effect: CloseCharge) -> None:
@@ -250,6 +256,11 @@ class Database:
                 "SELECT body, signature, key_id FROM outbox WHERE charge_id = ?", (charge_id,)
             ).fetchone()
         return StoredCharge(*row) if row else None
+
+    def legal_records(self) -> tuple[Alibi | LegalEvent, ...]:
+        """Return every record of trade weighing, oldest first, the whole chain checked; BadLogError where it fails."""
+        with self._turn:
+            return legal_log.read(self._connection)
 
     def outbox_lines(self) -> list[OutboxLine]:
         """Return every charge that the cart still keeps, oldest first."""
@@ -349,17 +360,19 @@ def _make_schema(connection: sqlite3.Connection, clock: Clock, random_hex: Calla
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == USER_VERSION:
         return
-    assert version == 0, "there is one schema so far"
-    connection.execute("BEGIN IMMEDIATE")  # a power cut leaves all of the schema or an empty file
-    for statement in SCHEMA.split(";")[:-1]:
+    connection.execute("BEGIN IMMEDIATE")  # a power cut leaves all of the schema or what was there before
+    if version == 0:
+        for statement in SCHEMA.split(";")[:-1]:
+            connection.execute(statement)
+        values = (random_hex(INCARNATION_BYTES), clock.wall_ms())
+        connection.execute("INSERT INTO identity VALUES (1, ?, ?)", values)
+    for statement in legal_log.SCHEMA:
         connection.execute(statement)
-    values = (random_hex(INCARNATION_BYTES), clock.wall_ms())
-    connection.execute("INSERT INTO identity VALUES (1, ?, ?)", values)
     connection.execute(f"PRAGMA user_version = {USER_VERSION}")
     connection.execute("COMMIT")
 
 
-def _store_trip(connection: sqlite3.Connection, effect: Save | CommitSale) -> None:
+def _store_trip(connection: sqlite3.Connection, effect: Save | CommitSale, signer: Signer | None) -> None:
     (last,) = connection.execute("SELECT coalesce(max(save_seq), 0) FROM snapshot").fetchone()
     if effect.seq <= last:
         log.info("transaction %d is stored already, the last is %d", effect.seq, last)
@@ -367,6 +380,7 @@ def _store_trip(connection: sqlite3.Connection, effect: Save | CommitSale) -> No
     trip_id = effect.trip.trip_id
     rows = ((effect.seq, trip_id, e.kind, e.ref, e.product_id, e.amount_minor, e.text) for e in effect.entries)
     connection.executemany(ADD_ENTRY, rows)
+    legal_log.append(connection, effect, signer)
     connection.execute("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?)", (effect.seq, codec.encode(effect.trip)))
 
 

@@ -102,7 +102,7 @@ class DatabaseWriter:
     def _store(self, effect: Save | CommitSale | CloseCharge, put: Put) -> None:
         match effect:
             case Save():
-                self._database.save(effect)
+                self._database.save(effect, self._identity.signer)
                 put(Saved(self._clock.monotonic_ns(), effect.seq))
             case CommitSale():
                 sha256 = self._database.commit_sale(effect, self._identity)

@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from cart.core.effects import CloseCharge, CommitSale, Effect, Publish, Save
 from cart.core.events import Delivered, Event, OutboxRow, Receipted, Restored, Saved
+from cart.core.legal_record import Alibi, LegalEvent
 from cart.core.trip import Charge, Trip
 from cart.wire import codec
 
@@ -29,6 +30,7 @@ class Backstore:
 
     connected  whether the network carries anything
     ledger     charges that the store signed for, in order
+    alibis     records of trade weighings, in order;  legal_events: the same
     """
 
     def __init__(self) -> None:
@@ -40,6 +42,8 @@ class Backstore:
         self.charges: dict[str, Charge] = {}
         self.ledger: list[Charge] = []
         self.verdicts: dict[str, str] = {}
+        self.alibis: list[Alibi] = []
+        self.legal_events: list[LegalEvent] = []
 
     def restored(self, t_ns: int, wall_ms: int) -> Restored:
         """Return the first event of a run on this database."""
@@ -52,13 +56,16 @@ class Backstore:
             charge_seq=self.charge_seq,
             outbox=tuple(self.outbox.values()),
             verdict=self.verdicts.get(self.trip.charge_id if self.trip else "", ""),
+            alibi_id=max((x.id for x in self.alibis), default=0),
+            legal_counter=self.legal_events[-1].counter if self.legal_events else 0,
+            legal_parameters=self.legal_events[-1].after if self.legal_events else "",
         )
 
     def answer(self, effect: Effect) -> list[Reply]:
         """Carry out one effect and return the replies it will have."""
         match effect:
-            case Save(seq=seq, trip=trip):
-                self._save(seq, trip)
+            case Save(seq=seq):
+                self._save(effect)
                 return [(SAVE_NS, lambda t_ns: Saved(t_ns, seq))]
             case CommitSale():
                 return [self._commit(effect)]
@@ -69,13 +76,15 @@ class Backstore:
                 self.outbox.pop(charge_id, None)
         return []
 
-    def _save(self, seq: int, trip: Trip) -> None:
-        assert seq > self.save_seq, "transactions are numbered upwards"
-        self.save_seq, self.trip = seq, trip
+    def _save(self, effect: Save | CommitSale) -> None:
+        assert effect.seq > self.save_seq, "transactions are numbered upwards"
+        self.save_seq, self.trip = effect.seq, effect.trip
+        self.alibis += effect.alibis
+        self.legal_events += effect.legal_events
 
     def _commit(self, effect: CommitSale) -> Reply:
         charge, digest = effect.charge, sha256(codec.encode(effect)).hexdigest()
-        self._save(effect.seq, effect.trip)
+        self._save(effect)
         self.charge_seq = charge.seq
         self.charges[charge.charge_id] = charge
         row = OutboxRow(charge.charge_id, charge.seq, digest, charge.total_minor, charge.wall_ms)

@@ -64,7 +64,9 @@ def simulated(lines: tuple[act.Line, ...]) -> Simulated:
     for line in lines:
         if isinstance(line.action, act.Define):
             products.append(_product(line.action))
-    return Simulated(_catalog(products, lines), settings.get("seed", 7), idle="idle" in settings)
+    return Simulated(
+        _catalog(products, lines), settings.get("seed", 7), "idle" in settings, sealed="sealed" in settings
+    )
 
 
 def _catalog(products: list[Product], lines: tuple[act.Line, ...]) -> Catalog:
@@ -151,8 +153,8 @@ def _do(cart: Simulated, action: act.Action) -> None:
             cart.pick(value)
         case act.Tap("answer", value):
             cart.answer(value)
-        case act.Tap("withdraw", value):
-            cart.tap("withdraw", cart.shelf.find(value).id)
+        case act.Tap(("withdraw" | "weigh") as name, value):
+            cart.tap(name, cart.shelf.find(value).id)
         case act.Tap(name, value):
             cart.tap(name, value)
         case act.Press(button):

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 from cart.clock import NS_PER_MS
 from cart.core import taps
 from cart.core.catalog import Catalog, Product
 from cart.core.effects import ScreenLine
 from cart.core.events import ExitSeen, PanelPressed, Tapped
+from cart.core.legal import Legal
+from cart.core.legal_profile import SINGLE, Instrument
 from cart.core.trip import Charge, Prompt
 from cart.sim.expect import View
 from cart.sim.eyes import Eyes
@@ -50,13 +53,23 @@ class Simulated:
 
     catalog  products, or a whole catalogue; None for the demo store's
     idle     True: nobody has signed in yet
+    sealed   True: a build that weighs for trade
     """
 
-    def __init__(self, catalog: Iterable[Product] | Catalog | None = None, seed: int = 7, idle: bool = False) -> None:
+    def __init__(
+        self,
+        catalog: Iterable[Product] | Catalog | None = None,
+        seed: int = 7,
+        idle: bool = False,
+        *,
+        sealed: bool = False,
+        instrument: Instrument = SINGLE,
+    ) -> None:
         self.catalog = _catalog(catalog)
         self.shelf = Shelf(self.catalog, seed)
         self.eyes = Eyes(seed)
-        self.cart = Virtual(setup_of(self.catalog), seed)
+        setup = replace(setup_of(self.catalog), not_for_trade=not sealed, legal=Legal(instrument))
+        self.cart = Virtual(setup, seed)
         self.truth: list[Piece] = []
         self._taken: list[Piece] = []
         self.asked: list[str] = []
@@ -164,6 +177,8 @@ class Simulated:
         self._taps += 1
         screen, key, fresh = self.cart.screen, f"key-{self._taps}", self.cart.fresh_id()
         prompt = screen.prompt.id if screen.prompt and action == taps.ANSWER else 0
+        if action == taps.PRICE and screen.weighed:  # the page sends the price that the shopper saw
+            value = value or str(screen.weighed.price_minor)
         self.cart.now(lambda t_ns: Tapped(t_ns, action, value, prompt, key, screen.revision, fresh))
         return self._act(200)
 

@@ -131,6 +131,11 @@ def _idle(words: Words) -> act.Setting:
     return act.Setting("idle")
 
 
+def _sealed(words: Words) -> act.Setting:
+    exactly(words, 0, "sealed")
+    return act.Setting("sealed")
+
+
 # -- the shopper's hands -------------------------------------------------------
 
 
@@ -316,6 +321,7 @@ VERBS: dict[str, Callable[[Words], act.Action]] = {
     "product": _product,
     "seed": _seed,
     "idle": _idle,
+    "sealed": _sealed,
     "scan": _scan,
     "put": _put,
     "take": _take,

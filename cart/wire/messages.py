@@ -74,7 +74,10 @@ class Origin:
 
 
 class ChargeLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the bill; mass_mg is 0 for goods that were not weighed."""
+    """One line of the bill; mass_mg is 0 for goods that were not weighed.
+
+    alibi_id  number of the cart's record of the trade weighing; left out where there was none
+    """
 
     id: int
     product_id: ShortText
@@ -85,6 +88,7 @@ class ChargeLine(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: Int64
     reason: ShortText
     review: bool = False
+    alibi_id: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class ChargeDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="charge"):
@@ -264,4 +268,5 @@ def _line(line: Line) -> ChargeLine:
         amount_minor=str(line.amount_minor),
         reason=line.reason[:TEXT_MAX],
         review=line.review,
+        alibi_id=line.alibi_id or msgspec.UNSET,
     )

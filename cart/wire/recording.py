@@ -225,7 +225,7 @@ def catalog_sha256(catalog: Catalog) -> str:
 
 def _part_to_json(part: Any) -> Any:
     if not isinstance(part, Catalog):
-        return msgspec.to_builtins(part)
+        return msgspec.json.decode(msgspec.json.encode(part))
     products = msgspec.json.encode(part.products)
     known = {"version": part.version, "currency": part.currency, "sha256": catalog_sha256(part)}
     return known if len(products) > CATALOG_BYTES_MAX else {**known, "products": msgspec.json.decode(products)}

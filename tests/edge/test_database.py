@@ -213,7 +213,7 @@ def test_a_damaged_file_is_set_aside_and_kept_and_the_next_start_is_a_new_life(o
 def test_a_newer_schema_is_refused_and_left_alone(opened, path):
     opened().close()
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute(f"PRAGMA user_version = {database_module.USER_VERSION + 1}")
     connection.close()
     with pytest.raises(Fault, match="newer than this program"):
         opened()

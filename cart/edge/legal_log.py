@@ -1,0 +1,77 @@
+"""The append-only log of trade weighing inside the cart's database: what `database.py` runs in its transactions.
+
+Nothing here opens a file or a transaction: a record is stored with the line it belongs to or not at all, and a disk
+that takes none keeps the trip waiting too (the core then prices nothing more). Triggers refuse UPDATE and DELETE.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cart.wire.alibi import NO_SHA256, LogLine, check, event_of, log_line
+
+if TYPE_CHECKING:
+    from cart.core.effects import CommitSale, Save
+    from cart.core.legal_record import Alibi, LegalEvent
+    from cart.edge.keys import Signer
+
+
+class Connection(Protocol):
+    """What is needed of the database's connection; `database.py` alone owns sqlite3."""
+
+    def execute(self, sql: str, parameters: tuple[Any, ...] = ..., /) -> Any:
+        """Run one statement."""
+        ...
+
+
+SCHEMA = (
+    """
+CREATE TABLE legal_log (
+    id        INTEGER PRIMARY KEY,
+    save_seq  INTEGER NOT NULL,
+    kind      TEXT NOT NULL,
+    number    INTEGER NOT NULL,
+    body      BLOB NOT NULL,
+    crc       TEXT NOT NULL,
+    sha256    TEXT NOT NULL UNIQUE,
+    signature BLOB NOT NULL,
+    key_id    TEXT NOT NULL,
+    UNIQUE (kind, number)
+) STRICT""",
+    "CREATE TRIGGER legal_log_is_not_changed BEFORE UPDATE ON legal_log BEGIN SELECT RAISE(ABORT, 'append-only'); END",
+    "CREATE TRIGGER legal_log_is_not_cut BEFORE DELETE ON legal_log BEGIN SELECT RAISE(ABORT, 'append-only'); END",
+)
+"""What version 2 of the schema adds."""
+
+
+def append(connection: Connection, effect: Save | CommitSale, signer: Signer | None) -> None:
+    """Append the effect's records, signed by the cart, in the transaction that is open."""
+    records: tuple[Alibi | LegalEvent, ...] = (*effect.legal_events, *effect.alibis)
+    for record in records:
+        assert signer is not None, "records of trade weighing are signed"
+        row = connection.execute("SELECT sha256 FROM legal_log ORDER BY id DESC LIMIT 1").fetchone()
+        line = log_line(record, row[0] if row else NO_SHA256)
+        connection.execute(
+            "INSERT INTO legal_log (save_seq, kind, number, body, crc, sha256, signature, key_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (effect.seq, *_columns(line), signer.sign(line.body), signer.key_id),
+        )
+
+
+def last_numbers(connection: Connection) -> tuple[int, int, str]:
+    """Return the last alibi's number, the event counter, and what prices rested on then; 0, 0, "" for none."""
+    (alibi_id,) = connection.execute("SELECT coalesce(max(number), 0) FROM legal_log WHERE kind = 'Alibi'").fetchone()
+    row = connection.execute(
+        "SELECT number, body FROM legal_log WHERE kind = 'LegalEvent' ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    return (alibi_id, 0, "") if row is None else (alibi_id, row[0], event_of(row[1]).after)
+
+
+def read(connection: Connection) -> tuple[Alibi | LegalEvent, ...]:
+    """Return every record, oldest first, after checking the whole chain; BadLogError names the first bad one."""
+    rows = connection.execute("SELECT kind, number, body, crc, sha256 FROM legal_log ORDER BY id")
+    return check(LogLine(*row) for row in rows)
+
+
+def _columns(line: LogLine) -> tuple[str, int, bytes, str, str]:
+    return line.kind, line.number, line.body, line.crc, line.sha256
