@@ -1,5 +1,7 @@
 """The PIO program, cycle by cycle, against chips that know their data sheets."""
 
+import struct
+
 import pytest
 from loadcell import hx711, pio_program
 from loadcell.line import FLAG_DESYNC, FLAG_SATURATED
@@ -29,7 +31,7 @@ def readings(machine, until_us, pulses=25, channels=1):
         machine.cycle()
         if machine.interrupts:
             machine.interrupts = 0
-            words = [machine.fifo.popleft() for _ in range(4)]
+            words = struct.pack("<4I", *[machine.fifo.popleft() for _ in range(4)])
             found.append((machine.t_us, *hx711.decoded(words, pulses - 24, channels)))
     return found
 

@@ -4,6 +4,8 @@ Faults are (kind, from_us, to_us) on the clock of the world: saturated, desync, 
 conversions), slow (the rate strap at 10 a second).
 """
 
+from array import array
+
 from loadcell.ticks import TICKS_MASK
 
 SETTLING_PERIODS = 4
@@ -91,13 +93,15 @@ class ClockedChips:
         values = [counts_at(index, channel) & 0xFFFFFF for channel in range(self.channels)]
         if self._has("saturated", at_us):
             values[-1] = 0x7FFFFF
+        words = []
         for third in range(3):
             word = 0
             for bit in range(23 - 8 * third, 15 - 8 * third, -1):
                 for channel in reversed(range(self.channels)):
                     word = word << 1 | (values[channel] >> bit & 1)
-            into[third] = word
-        into[3] = 0 if self._has("desync", at_us) else (1 << ((self._pulses - 24) * self.channels)) - 1
+            words.append(word)
+        words.append(0 if self._has("desync", at_us) else (1 << ((self._pulses - 24) * self.channels)) - 1)
+        into[:] = bytes(array("I", words))
 
 
 class MotionSensor:

@@ -10,7 +10,7 @@ TEMP high and a gain of 1 or 2, five conversions there and five back: a tenth of
 temperature of the chip and not of the cell.
 """
 
-from loadcell.hx711 import decoded
+from loadcell.hx711 import WORDS_BYTES, decoded
 from loadcell.seam import ChipFault
 
 READ_PULSES, CALIBRATE_PULSES = 25, 26
@@ -40,7 +40,7 @@ class Ads1232:
         self._line = line
         self._set_power = set_power
         self._set_rate_pin = set_rate_pin
-        self._words = [0, 0, 0, 0]
+        self._words = bytearray(WORDS_BYTES)
 
     def set_rate(self, samples_per_s):
         """Return whether the chip can; takes effect with the next start()."""

@@ -7,10 +7,15 @@ stays high for more than 60 us powers the chip down; low again, it resets. What 
 limit: one pulse lost on the way shows the number's last bit instead, so it is seen when that is 0, half of the time.
 """
 
+from array import array
+
 from loadcell.line import COUNTS_MAX, COUNTS_MIN, FLAG_DESYNC, FLAG_SATURATED, signed24
 
 PULSES = {128: 25, 32: 26, 64: 27}
 """Pulses for each gain."""
+
+WORDS_BYTES = 16
+"""Four words of 32 bits, the lowest byte first: bytes, because a number beyond 30 bits is slow in MicroPython."""
 
 POWER_DOWN_US = 200
 """More than the 60 us of the data sheet."""
@@ -22,7 +27,7 @@ class Hx711:
     line           the clocked line
     gain           128, 64, or 32 (input B)
     samples_per_s  10 or 80, by the RATE pin
-    channels       how many chips share the clock, 1 to 4
+    channels       how many chips share the clock, 1 or 4
     set_rate_pin   function that sets RATE high or low; None where it is strapped
     """
 
@@ -36,7 +41,7 @@ class Hx711:
         self._line = line
         self._channels = channels
         self._set_rate_pin = set_rate_pin
-        self._words = [0, 0, 0, 0]
+        self._words = bytearray(WORDS_BYTES)
 
     def set_rate(self, samples_per_s):
         """Return whether the chip can; takes effect with the next start()."""
@@ -65,30 +70,46 @@ class Hx711:
 def decoded(words, extra, channels):
     """Return the counts of each channel, and the flags that they make.
 
-    words  3 words of 8 pulses and 1 of the `extra` pulses after them, the channels' bits side by side
+    words  4 words, lowest byte first: 3 of 8 pulses and 1 of the `extra` pulses after them, the channels' bits side by
+           side; channels is 1 or 4
     """
     flags = 0
-    if words[3] != (1 << (extra * channels)) - 1:
+    if words[12] | words[13] << 8 != (1 << (extra * channels)) - 1:
         flags = FLAG_DESYNC
     if channels == 1:
-        counts = [signed24((words[0] << 16) | (words[1] << 8) | words[2])]
+        counts = [signed24((words[0] << 16) | (words[4] << 8) | words[8])]
     else:
-        counts = _apart(words, channels)
+        counts = _apart(words)
     for value in counts:
         if value in (COUNTS_MAX, COUNTS_MIN):
             flags |= FLAG_SATURATED
     return counts, flags
 
 
-def _apart(words, channels):
-    """Return the number of each channel out of words in which their bits alternate."""
-    values = [0] * channels
-    for index in range(3):
-        word = words[index]
-        shift = 8 * channels
-        for _ in range(8):
-            shift -= channels
-            bits = word >> shift
-            for channel in range(channels):
-                values[channel] = (values[channel] << 1) | ((bits >> channel) & 1)
-    return [signed24(value) for value in values]
+def _pairs_table():
+    """Return for each byte, the bits of four channels at two pulses, the two bits of each channel in a digit of 4."""
+    table = array("H")
+    for byte in range(256):
+        digits = 0
+        for channel in range(4):
+            digits |= ((byte >> (4 + channel) & 1) << 1 | (byte >> channel & 1)) << 4 * channel
+        table.append(digits)
+    return table
+
+
+_PAIRS = _pairs_table()
+_BYTES = ((3, 2), (1, 0), (7, 6), (5, 4), (11, 10), (9, 8))
+"""Where the bits of each four pulses are, the first ones first."""
+
+
+def _apart(words):
+    """Return the numbers of four channels out of words in which their bits alternate."""
+    pairs = _PAIRS
+    a = b = c = d = 0
+    for first, second in _BYTES:
+        digits = pairs[words[first]] << 2 | pairs[words[second]]
+        a = a << 4 | digits & 15
+        b = b << 4 | digits >> 4 & 15
+        c = c << 4 | digits >> 8 & 15
+        d = d << 4 | digits >> 12
+    return [signed24(a), signed24(b), signed24(c), signed24(d)]

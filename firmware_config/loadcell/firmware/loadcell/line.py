@@ -2,6 +2,15 @@
 
 from array import array
 
+try:
+    from micropython import native
+except ImportError:  # CPython
+
+    def native(function):
+        """Return the function as it is."""
+        return function
+
+
 FLAG_SATURATED = 0x01
 FLAG_DESYNC = 0x02
 FLAG_OVERRUN = 0x04
@@ -27,6 +36,7 @@ _TABLE = _crc_table()
 """One look-up a byte: bit by bit, 320 lines a second would be beyond an RP2040 in Python."""
 
 
+@native
 def crc16(data):
     """Return CRC-16/CCITT-FALSE of the bytes; b"123456789" gives 0x29B1."""
     table, crc = _TABLE, 0xFFFF

@@ -37,14 +37,12 @@ class Ring:
             self._head = after
 
     def take(self, into=None):
-        """Return the ticks of the oldest reading and copy its words, or None when there is none."""
+        """Return the ticks of the oldest reading and copy its words, as bytes, or None when there is none."""
         tail = self._tail
         if tail == self._head:
             return None
         if into is not None:
-            words = self._words[tail]
-            for index in range(len(into)):
-                into[index] = words[index]
+            into[:] = bytes(self._words[tail])
         ticks = self._ticks[tail]
         self._tail = (tail + 1) & _MASK
         return ticks

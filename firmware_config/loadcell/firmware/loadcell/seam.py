@@ -13,8 +13,8 @@ A motion sensor: start() as above, and read() gives (ticks, ax_ug, ay_ug, az_ug)
 Below a driver of a chip with a clocked line (pio_words.PioWords; in tests a simulated chip):
 
     start(pulses)   listen; every reading is so many clock pulses, 25 to 27
-    take(into)      ticks of the oldest reading and its 4 words, or None: 3 words of 8 pulses, 1 of the rest; the
-                    channels' bits side by side, channel 0 lowest
+    take(into)      ticks of the oldest reading and its 4 words in a bytearray of 16, or None: 3 words of 8 pulses,
+                    1 of the rest, the channels' bits side by side, channel 0 and the first byte lowest
     stop(high)      stop, with the clock low or high
 
 Below a driver on I2C (board.Registers): read(register, count), write(register, value); and its data-ready line
