@@ -134,7 +134,7 @@ def fill(file: IO[bytes], view: memoryview) -> int:
 
 
 def examine(path: Path, *, mapped: tuple[tuple[int, int], ...] | None = None, advance: Advance = nothing) -> Image:
-    """Return what the image is, having read all of it.
+    """Return what the image is, having read all of it; Fault IMAGE-UNREADABLE when its disk fails.
 
     mapped   ranges (start, end) in bytes that are in use, in order; None writes everything
     advance  is told of the bytes of the file read since the last call, packed ones where it is packed
@@ -160,6 +160,8 @@ def examine(path: Path, *, mapped: tuple[tuple[int, int], ...] | None = None, ad
             except (EOFError, lzma.LZMAError) as error:
                 damage = f"the packed file is cut off or damaged: {error}"
                 break
+            except OSError as error:
+                raise Fault("IMAGE-UNREADABLE", f"{path} at byte {size}: {error.strerror}") from None
             if not view:
                 break
             if turn:
@@ -183,12 +185,28 @@ def _settle(users: list[Future]) -> None:
     users.clear()
 
 
-def piece_bytes(path: Path, piece: Piece) -> bytes:
-    """Return the bytes of one piece, read again from the image."""
-    with opened(path) as file:
+def take(file: IO[bytes], path: Path, piece: Piece, view: memoryview) -> None:
+    """Fill `view` with the bytes of one piece, read again from the image that `file` is.
+
+    Fault IMAGE-CHANGED when it is not what it was any more, IMAGE-UNREADABLE when its disk fails.
+    """
+    try:
         file.seek(piece.offset)
-        view = memoryview(bytearray(piece.length))
-        return bytes(view[: fill(file, view)])
+        count = fill(file, view)
+    except (EOFError, lzma.LZMAError) as error:
+        raise Fault("IMAGE-CHANGED", f"{path} at byte {piece.offset}: {error}") from None
+    except OSError as error:
+        raise Fault("IMAGE-UNREADABLE", f"{path} at byte {piece.offset}: {error.strerror}") from None
+    if count != piece.length:
+        raise Fault("IMAGE-CHANGED", f"{path} ends inside the piece at byte {piece.offset}")
+
+
+def piece_bytes(path: Path, piece: Piece) -> bytes:
+    """Return the bytes of one piece, read again from the image; the faults of `take`."""
+    view = memoryview(bytearray(piece.length))
+    with opened(path) as file:
+        take(file, path, piece, view)
+    return bytes(view)
 
 
 def layout_end_bytes(head: bytes) -> int | None:

@@ -28,13 +28,14 @@ from tools.imaging.card import Card, aligned
 from tools.imaging.journal import Journal
 from tools.imaging.progress import Progress, nothing
 from tools.imaging.readback import Mismatch, head_mismatch, read_back
-from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, ZEROS, Image, Piece, fill, opened
+from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, ZEROS, Image, Piece, opened, take
 
 BLOCK_BYTES = 4096
 AHEAD = 2  # pieces
 JOURNAL_EVERY_BYTES = 256 << 20
 TAIL_BYTES = 64 << 20
 PROBE_FIRST_BYTES = 64 << 20
+BEGIN_AGAIN = ("CARD-WRONG", "CARD-FAKE", "IMAGE-CHANGED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,15 @@ def write_image(card: Card, image: Image, fresh: Journal, folder: Path, progress
 
     fresh   the journal of a write that has not begun; a saved one in `folder` that fits is gone on with
     """
+    try:
+        return _write_image(card, image, fresh, folder, progress)
+    except Fault as fault:
+        if fault.code in BEGIN_AGAIN:  # what is on the card is of no use to the next attempt
+            journals.remove(folder, fresh)
+        raise
+
+
+def _write_image(card: Card, image: Image, fresh: Journal, folder: Path, progress: Progress) -> Written:
     began_s = time.monotonic()
     saved = resumable(card, image, fresh, folder)
     if saved is None:
@@ -67,7 +77,6 @@ def write_image(card: Card, image: Image, fresh: Journal, folder: Path, progress
         mismatch = read_back(card, image, advance)
     read_s = time.monotonic()
     if mismatch:
-        journals.remove(folder, saved)
         raise Fault("CARD-WRONG", f"{card.path}: {mismatch}")
     finish(card, image)
     journals.remove(folder, saved)
@@ -240,9 +249,7 @@ def _save(card: Card, folder: Path, saved: Journal, done_bytes: int) -> None:
 
 def _take(file: IO[bytes], piece: Piece, buffer: memoryview, image: Image) -> None:
     """Read one piece into the buffer, zeros behind its end."""
-    file.seek(piece.offset)
-    if fill(file, buffer[: piece.length]) != piece.length:
-        raise Fault("IMAGE-CHANGED", f"{image.path} ends inside the piece at byte {piece.offset}")
+    take(file, image.path, piece, buffer[: piece.length])
     rest = -piece.length % BLOCK_BYTES
     buffer[piece.length : piece.length + rest] = bytes(rest)
 

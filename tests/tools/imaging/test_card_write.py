@@ -1,7 +1,9 @@
 """Cards are written as designed, on loop devices that each test makes: order, zeros, read-back, cuts and resumption."""
 
+import errno
 import itertools
 import lzma
+import os
 import random
 from pathlib import Path
 
@@ -9,8 +11,8 @@ import pytest
 
 from cart.faults import Fault
 from tests.tools import loops
-from tests.tools.imaging.cards import CutCard, FakeCard, WornCard
-from tools.imaging import journal, writer
+from tests.tools.imaging.cards import CutCard, FakeCard, ForgetfulCard, WornCard
+from tools.imaging import journal, source, writer
 from tools.imaging.card import Card
 from tools.imaging.progress import Progress
 from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, examine
@@ -160,17 +162,46 @@ def test_an_image_that_changes_meanwhile_is_not_blamed_on_the_card(tmp_path):
             write(card, image, tmp_path)
         assert caught.value.code == "IMAGE-CHANGED"
         assert not any(loops.contents(device)[:HEAD_BYTES])
+    assert not list((tmp_path / "results").iterdir()), "what is on the card is not gone on with"
+
+
+def test_a_packed_image_that_is_cut_off_meanwhile_is_told_as_changed(tmp_path):
+    packed = tmp_path / "i.img.xz"
+    raw = loops.make_image(tmp_path / "i.img", 12 * MIB, holes=0)
+    packed.write_bytes(lzma.compress(raw.read_bytes(), preset=0))
+    image = examine(packed)
+    with packed.open("r+b") as file:
+        file.truncate(packed.stat().st_size // 2)
+    with loops.loop(tmp_path, 16 * MIB) as device, Card(device) as card, pytest.raises(Fault) as caught:
+        write(card, image, tmp_path)
+    assert caught.value.code == "IMAGE-CHANGED"
+
+
+def test_a_failing_disk_under_the_image_is_not_blamed_on_the_card(tmp_path):
+    image = examine(loops.make_image(tmp_path / "i.img", 6 * MIB, holes=0))
+    with pytest.raises(Fault, match=r"IMAGE-UNREADABLE.* at byte 1048576: Input/output error"):
+        source.take(_FailingFile(), image.path, image.pieces[0], memoryview(bytearray(PIECE_BYTES)))
+
+
+class _FailingFile:
+    def seek(self, offset):
+        pass
+
+    def readinto(self, view):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 @pytest.mark.slow
-def test_a_cut_at_any_operation_leaves_no_card_that_boots_and_the_next_attempt_finishes_it(tmp_path):
+@pytest.mark.parametrize("kind", [CutCard, ForgetfulCard])
+def test_a_cut_at_any_operation_leaves_no_card_that_boots_and_the_next_attempt_finishes_it(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(writer, "TAIL_BYTES", 0)  # what the journal says has to be on the card, looked at or not
     image = examine(loops.make_image(tmp_path / "i.img", 17 * MIB, holes=0.9))
     wanted = image.path.read_bytes()
     resumed = []
     with loops.loop(tmp_path, 24 * MIB) as device:
         for operations in itertools.count():
             Path(device).write_bytes(b"\xee" * 24 * MIB)
-            if not _cut_after(operations, device, image, tmp_path):
+            if not _cut_after(kind(device, operations), image, tmp_path):
                 break
             after = loops.contents(device)
             untouched = after == b"\xee" * 24 * MIB
@@ -185,12 +216,13 @@ def test_a_cut_at_any_operation_leaves_no_card_that_boots_and_the_next_attempt_f
     assert max(resumed) >= 9 * MIB
 
 
-def _cut_after(operations, device, image, tmp_path):
-    """Write and lose power after so many operations; return False when there are no more."""
-    with CutCard(device, operations) as card:
+def _cut_after(card, image, tmp_path):
+    """Write until the card loses power; return False when it had enough of it."""
+    with card:
         try:
             write(card, image, tmp_path)
         except Fault as fault:
+            card.lose_power()
             return "cut" in fault.detail
     return False
 
