@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
@@ -75,7 +76,7 @@ def copy_hashed(base: Path, part: Path, progress: Progress) -> Copied:
             while data := old.read(PIECE_BYTES):
                 digest.update(data)
                 if data != PAGE[: len(data)]:
-                    os.pwrite(new.fileno(), data, size_bytes)
+                    _write_all(new.fileno(), data, size_bytes)
                 size_bytes += len(data)
                 # Of the file that is read: how much a packed one unpacks to is not known before.
                 advance(raw.tell() - told)
@@ -96,10 +97,14 @@ def is_packed(path: Path) -> bool:
 
 
 def put(part: Path, out: Path) -> None:
-    """Give a finished file its name; it is on the disk before it has it."""
+    """Give a finished file its name; it is on the disk before it has it, and the name is when this returns."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(part, out)
+    folder = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with suppress(OSError):  # a network file system may not know how
+        os.fsync(folder)
+    os.close(folder)
 
 
 def put_text(text: str, out: Path, *, secret: bool = False) -> None:
@@ -150,3 +155,11 @@ def _copy_piece(old: int, start: int, new: int, at: int, length: int) -> int:
         if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
         return os.pwrite(new, os.pread(old, min(length, PIECE_BYTES), start), at)
+
+
+def _write_all(fd: int, data: bytes, at: int) -> None:
+    """Write all of `data`; a disk that fills up takes the first part of it without a word."""
+    view = memoryview(data)
+    while len(view):
+        done = os.pwrite(fd, view, at)
+        view, at = view[done:], at + done

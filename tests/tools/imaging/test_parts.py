@@ -1,10 +1,14 @@
 """The parts that build and stamp are made of: ext4 and FAT, wheels and their lists, accounts, progress."""
 
+import hashlib
+import lzma
+import os
+
 import pytest
 
 from cart.faults import Fault
 from tests.tools.imaging import synthetic
-from tools.imaging import accounts, facts, programs, wheelhouse, wheels
+from tools.imaging import accounts, copying, facts, programs, wheelhouse, wheels
 from tools.imaging.entries import Entry
 from tools.imaging.facts import RELEASES
 from tools.imaging.progress import Progress, line
@@ -89,6 +93,17 @@ def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch):
     with pytest.raises(Fault, match="apt install mtools"):
         programs.run("mcopy")
     assert programs.missing() == ["e2fsprogs", "fdisk", "mtools"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_copy_is_whole_though_each_write_takes_only_a_part(tmp_path, monkeypatch, packed):
+    data = bytes(5 << 20) + bytes(range(256)) * 20_000 + bytes(3 << 20)
+    (tmp_path / "old").write_bytes(lzma.compress(data, preset=0) if packed else data)
+    take = os.pwrite
+    monkeypatch.setattr(copying.os, "pwrite", lambda fd, part, at: take(fd, part[:100_000], at))
+    copied = copying.copy_hashed(tmp_path / "old", tmp_path / "new", Progress(quiet=True))
+    assert (tmp_path / "new").read_bytes() == data
+    assert (copied.size_bytes, copied.sha256) == (len(data), hashlib.sha256(data).hexdigest())
 
 
 # -- wheels -----------------------------------------------------------------------------------
