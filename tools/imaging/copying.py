@@ -114,6 +114,12 @@ def put_text(text: str, out: Path, *, secret: bool = False) -> None:
         put(part, out)
 
 
+def disk_fault(error: OSError) -> Fault:
+    """Return the fault for what a disk refused: one that fills up, or a folder, can be met in any step."""
+    code = "IMAGE-DISK-FULL" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "IMAGE-UNREADABLE"
+    return Fault(code, f"{error.filename or 'while writing'}: {error.strerror}")
+
+
 def _size(base: Path) -> int:
     try:
         return base.stat().st_size

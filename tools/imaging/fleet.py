@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cart.faults import Fault
-from tools.imaging import facts, fleet_table, identity, image_facts, manifest, one_card, results, stamp, workroom
+from tools.imaging import (
+    copying,
+    facts,
+    fleet_table,
+    identity,
+    image_facts,
+    manifest,
+    one_card,
+    results,
+    stamp,
+    workroom,
+)
 from tools.imaging.fleet_table import Row
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import Options, decide
@@ -116,10 +127,13 @@ def _one(plan: Plan, row: Row, confirm: one_card.Confirm, progress: Progress) ->
                 image, known, row.device, plan.options, plan.folder, row.cart, plan.dry_run, plan.restart
             )
             return one_card.put(job, confirm, progress)
-    except Fault as fault:
-        if fault.code == "CARD-RESULTS":
+    except OSError as error:  # no room for the stamped image, say: the next row may bring its own
+        fault = copying.disk_fault(error)
+    except Fault as met:
+        if met.code == "CARD-RESULTS":
             raise  # no result could be kept of the next card either
-        return _stored(plan, replace(attempt, code=fault.code, detail=fault.detail))
+        fault = met
+    return _stored(plan, replace(attempt, code=fault.code, detail=fault.detail))
 
 
 def _check_image(row: Row) -> None:

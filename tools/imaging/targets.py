@@ -113,7 +113,7 @@ def record(path: str) -> dict[str, Any]:
     answer["findmnt"] = _json_of(["findmnt", "--json", "--list", "--output", "TARGET,SOURCE,FSTYPE,MAJ:MIN"])[
         "filesystems"
     ]
-    answer["swaps"] = Path("/proc/swaps").read_text(encoding="utf-8")
+    answer["swaps"] = _text_of(Path("/proc/swaps"))
     answer["sys"] = {node["kname"]: _sys_facts(node["kname"]) for node in _walk(answer["lsblk"])}
     return answer
 
@@ -222,6 +222,16 @@ def _kind(path: str) -> str:
         raise Fault("CARD-FACTS", f"{path}: {error.strerror}") from None
     kinds = ((stat.S_ISBLK, "block"), (stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISCHR, "character"))
     return next((name for is_kind, name in kinds if is_kind(mode)), "other")
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a file of the kernel; "" where the kernel was built without what it tells of."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise Fault("CARD-FACTS", f"{path}: {error.strerror}") from None
 
 
 def _sys_facts(name: str) -> dict[str, Any]:

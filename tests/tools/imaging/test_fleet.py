@@ -1,12 +1,14 @@
 """A fleet: a table of carts becomes cards, one result each, and the exit code tells whether every cart has one."""
 
+import errno
 import json
+import os
 
 import pytest
 
 from cart.faults import Fault
 from tests.tools import loops
-from tools.imaging import cli, facts, fleet, fleet_table, results
+from tools.imaging import cli, facts, fleet, fleet_table, image_facts, results
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import Options
 from tools.imaging.results import CardResult
@@ -66,6 +68,24 @@ def plan(tmp_path, rows, **options):
 
 def run(the_plan, wait=fleet.no_wait):
     return fleet.run(the_plan, lambda row: lambda target: True, wait, QUIET)
+
+
+@loop_only
+def test_a_disk_that_fails_under_one_image_does_not_keep_the_next_cart_from_its_card(tmp_path, monkeypatch):
+    images = [loops.make_image(tmp_path / f"cart-{n}.img", 4 * MIB, seed=n) for n in (1, 2)]
+    read = image_facts.gather
+
+    def gather(path, *words, **options):
+        if path == images[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "cart-1.img.part")
+        return read(path, *words, **options)
+
+    monkeypatch.setattr(image_facts, "gather", gather)
+    with loops.loop(tmp_path, 6 * MIB) as device:
+        rows = [fleet_table.Row(f"cart-{n}", device, image=image) for n, image in enumerate(images, 1)]
+        made = run(plan(tmp_path, rows))
+    assert [(result.verdict, result.code) for result in made] == [("failed", "IMAGE-DISK-FULL"), ("ok", "")]
+    assert results.all_of(tmp_path / "r") == made
 
 
 @loop_only
