@@ -184,56 +184,6 @@ def _exam_judge(folder: Path) -> Callable:
     return exam.judge
 
 
-# -- weighing ----------------------------------------------------------------------------------
-
-
-SCORE = "python -m tools.score_scale --ground standing -o json"
-
-
-@cache
-def scale_score() -> subprocess.CompletedProcess:
-    """Score the weight detector standing: with --full 10 h without a change, else 10 min."""
-    much = ["--scenes", "60", "--quiet-s", "36000"] if scope.full else []
-    return tool("score_scale", "--ground", "standing", "-o", "json", *much, timeout_s=3_600)
-
-
-@bar("scale-missed", "simulated, standing, 10 g to 5 kg: changes that are not found", "=", 0, "changes", SCORE)
-def scale_missed() -> float:
-    """Changes that were never told."""
-    return field(scale_score(), "missed")
-
-
-@bar("scale-delay", "simulated, standing, 10 g to 5 kg: hand off to accepted, p95", "<=", 800, "ms", SCORE)
-def scale_delay() -> float:
-    """Acceptance delay."""
-    return field(scale_score(), "delay_ms_p95")
-
-
-@bar("scale-delay-median", "the same, median", "<=", 500, "ms", SCORE)
-def scale_delay_median() -> float:
-    """Acceptance delay of the middle change."""
-    return field(scale_score(), "delay_ms_median")
-
-
-@bar("scale-error", "simulated, standing, up to 1 kg: error of the final mass, p95", "<=", 3, "g", SCORE)
-def scale_error() -> float:
-    """Error of the final mass."""
-    return field(scale_score(), "error_mg_p95") / 1_000
-
-
-@bar("scale-error-median", "the same, median", "<=", 1, "g", SCORE)
-def scale_error_median() -> float:
-    """Error of the middle change."""
-    return field(scale_score(), "error_mg_median") / 1_000
-
-
-@bar("scale-false", "simulated, standing: changes told that never were (10 min without any; 10 h with --full)", "=", 0,
-     "events", SCORE)  # fmt: skip
-def scale_false() -> float:
-    """Events without a true change."""
-    return field(scale_score(), "false_events")
-
-
 # -- replay --------------------------------------------------------------------------------------
 
 

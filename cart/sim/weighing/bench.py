@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cart.sim.physics import Params
 from cart.sim.physics.world_file import digest
-from cart.sim.weighing.case_book import CASES
+from cart.sim.weighing.case_book import CASES, LINE_CASES
 from cart.sim.weighing.cases import VERDICTS, WRONG, Judged, judged
 from cart.sim.weighing.cost import Cost, cost
 from cart.sim.weighing.figures import METHODS, PROMISED_MG, Quiet, Row, in_basket, quiet, rows, unaccounted
@@ -66,11 +66,36 @@ class Report:
             "rows": [asdict(row) for row in self.rows],
             "quiet": [asdict(q) for q in self.quiet],
             "cases": [
-                {"case": j.case, "number": j.number, "verdict": j.verdict, "told": j.told, "names": j.names}
+                {
+                    "case": j.case,
+                    "number": j.number,
+                    "of_line": j.case in LINE_CASES,
+                    "verdict": j.verdict,
+                    "told": j.told,
+                    "named_ms": j.named_ms,
+                    "names": j.names,
+                }
                 for j in self.cases
             ],
             "verdicts": {verdict: sum(j.verdict == verdict for j in self.cases) for verdict in VERDICTS},
+            "faults": self.faults(),
             "costs": [asdict(c) for c in self.costs],
+            "cpu_percent": {str(c.lines_per_s): c.permille / 10 for c in self.costs},
+        }
+
+    def faults(self) -> dict[str, int | None]:
+        """Return how the faults of the line were named: how many wrongly, and the longest time to a name in ms.
+
+        A fault that was never named has no time, and then there is no longest one.
+        """
+        judged_faults = [j for j in self.cases if j.case in LINE_CASES]
+        times = [j.named_ms for j in judged_faults if LINE_CASES[j.case]]
+        never = not times or None in times
+        return {
+            "played": len(judged_faults),
+            "wrong": sum(j.verdict == WRONG for j in judged_faults),
+            "named_ms_max": None if never else max(t for t in times if t is not None),
+            "others_wrong": sum(j.verdict == WRONG and j.case not in LINE_CASES for j in self.cases),
         }
 
     def summary(self, motion: str) -> dict[str, float | None]:
@@ -79,6 +104,7 @@ class Report:
         scenes = [scene for scene in self.scenes if scene.motion == motion]
         still = next(q for q in self.quiet if (q.motion, q.method) == (motion, "weight"))
         false = [claim for scene in scenes for claim in scene.weight.false]
+        hours = still.hours + sum(scene.seconds for scene in scenes) / 3_600
         return {
             "promised_from_mg": PROMISED_MG[motion],
             "changes": row.changes,
@@ -89,9 +115,10 @@ class Report:
             "error_mg_p95": row.error_mg_p95.value,
             "false_beside_items": len(false),
             "false_quiet": still.false,
-            "false_per_hour": still.per_hour.value,
+            "false": len(false) + still.false,
+            "false_per_hour": (len(false) + still.false) / hours if hours else None,
+            "hours": hours,
             "false_in_basket": len(in_basket(false)) + still.in_basket,
-            "quiet_h": still.hours,
             "standstills": len(scenes),
             "unaccounted": len(unaccounted(scenes)),
         }

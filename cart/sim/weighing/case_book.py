@@ -229,3 +229,6 @@ CASES = (
     Case("gaps", "10 % of the conversions are lost", (), _gaps),
     Case("replugged", "unplugged for 5 s; 350 g come meanwhile", ("no_data",), _replugged),
 )
+
+LINE_CASES = {case.name: case.names for case in CASES[[case.name for case in CASES].index("silence") :]}
+"""The faults of the line, with the names that each must have within a second; none where it must be borne."""

@@ -85,12 +85,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What came of one case: verdict, what was told in words, and the trace for drawing."""
+    """What came of one case: verdict, what was told in words, and the trace for drawing.
+
+    named_ms  from the beginning of a fault of the line to its name; None without a fault, or a name
+    """
 
     case: str
     number: int
     verdict: str
     told: str
+    named_ms: int | None
     false: tuple[Claim, ...]
     truth: tuple[Change, ...]
     names: tuple[tuple[int, str], ...]
@@ -123,6 +127,7 @@ def judged(case: Case, number: int, seed: int, params: Params) -> Judged:
         number,
         verdict,
         ", ".join(told) or "nothing",
+        _named_after(case, stage, names),
         tuple(false),
         tuple(stage.truth),
         names,
@@ -155,10 +160,11 @@ def _items(case: Case, stage: Stage, claims: list[Claim]) -> tuple[list[Claim], 
 def _of_fault(case: Case, stage: Stage, names: tuple[tuple[int, str], ...], claims: list[Claim]) -> tuple[str, str]:
     """Return the verdict on a fault of the line, with what was wrong."""
     begin_ms, end_ms = stage.fault_ms
+    named_ms = _named_after(case, stage, names)
     if not case.names:
         return (WRONG, "lost the weight") if any(name != "ok" for _, name in names) else (RIGHT, "")
-    if not any(name in case.names and begin_ms <= t_ms <= begin_ms + NAMED_WITHIN_MS for t_ms, name in names):
-        return WRONG, "late"
+    if named_ms is None or named_ms > NAMED_WITHIN_MS:
+        return WRONG, "named late" if named_ms else "not named"
     if stage.stale:
         return WRONG, "a weight all the same"
     if any(begin_ms + NAMED_WITHIN_MS < claim.t_ms < end_ms for claim in claims):
@@ -166,3 +172,11 @@ def _of_fault(case: Case, stage: Stage, names: tuple[tuple[int, str], ...], clai
     if not any(name == "ok" and end_ms <= t_ms <= end_ms + BACK_WITHIN_MS for t_ms, name in names):
         return WRONG, "not back in 2 s"
     return RIGHT, ""
+
+
+def _named_after(case: Case, stage: Stage, names: tuple[tuple[int, str], ...]) -> int | None:
+    """Return how long a fault of the line was without its name, in ms; None without a fault, or a name."""
+    if not stage.fault_ms or not case.names:
+        return None
+    begin_ms = stage.fault_ms[0]
+    return next((t_ms - begin_ms for t_ms, name in names if name in case.names and t_ms >= begin_ms), None)
