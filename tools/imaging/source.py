@@ -145,7 +145,7 @@ def examine(path: Path, *, mapped: tuple[tuple[int, int], ...] | None = None, ad
     pieces: list[Piece] = []
     head, size, damage, told = b"", 0, "", 0
     # Two buffers by turns, each with what still looks at it.
-    ring: list[tuple[memoryview, list[Future]]] = [(memoryview(mmap.mmap(-1, PIECE_BYTES)), []) for _ in range(2)]
+    ring: list[tuple[memoryview, list[Future[None]]]] = [(memoryview(mmap.mmap(-1, PIECE_BYTES)), []) for _ in range(2)]
     with (
         opened_raw(path) as raw,
         unpacked(raw, path) as file,
@@ -179,33 +179,33 @@ def examine(path: Path, *, mapped: tuple[tuple[int, int], ...] | None = None, ad
     return Image(path, size, sha256, head, tuple(kept), layout_end_bytes(head), damage)
 
 
-def _settle(users: list[Future]) -> None:
+def _settle(users: list[Future[None]]) -> None:
     for future in users:
         future.result()
     users.clear()
 
 
-def take(file: IO[bytes], path: Path, piece: Piece, view: memoryview) -> None:
-    """Fill `view` with the bytes of one piece, read again from the image that `file` is.
+def take(file: IO[bytes], path: Path, offset: int, view: memoryview) -> None:
+    """Fill `view` with what begins at `offset`, read again from the unpacked image that `file` is.
 
-    Fault IMAGE-CHANGED when it is not what it was any more, IMAGE-UNREADABLE when its disk fails.
+    Fault IMAGE-CHANGED when it ends before that by now, IMAGE-UNREADABLE when its disk fails.
     """
     try:
-        file.seek(piece.offset)
+        file.seek(offset)
         count = fill(file, view)
     except (EOFError, lzma.LZMAError) as error:
-        raise Fault("IMAGE-CHANGED", f"{path} at byte {piece.offset}: {error}") from None
+        raise Fault("IMAGE-CHANGED", f"{path} at byte {offset}: {error}") from None
     except OSError as error:
-        raise Fault("IMAGE-UNREADABLE", f"{path} at byte {piece.offset}: {error.strerror}") from None
-    if count != piece.length:
-        raise Fault("IMAGE-CHANGED", f"{path} ends inside the piece at byte {piece.offset}")
+        raise Fault("IMAGE-UNREADABLE", f"{path} at byte {offset}: {error.strerror}") from None
+    if count != len(view):
+        raise Fault("IMAGE-CHANGED", f"{path} ends at byte {offset + count}")
 
 
 def piece_bytes(path: Path, piece: Piece) -> bytes:
     """Return the bytes of one piece, read again from the image; the faults of `take`."""
     view = memoryview(bytearray(piece.length))
     with opened(path) as file:
-        take(file, path, piece, view)
+        take(file, path, piece.offset, view)
     return bytes(view)
 
 
@@ -244,7 +244,6 @@ def _only_mapped(path: Path, pieces: list[Piece], mapped: tuple[tuple[int, int],
                 if (low, high) == (piece.offset, end):
                     yield piece
                     continue
-                file.seek(low)
                 view = memoryview(bytearray(high - low))
-                fill(file, view)
+                take(file, path, low, view)
                 yield _piece(low, view)

@@ -249,7 +249,7 @@ def _save(card: Card, folder: Path, saved: Journal, done_bytes: int) -> None:
 
 def _take(file: IO[bytes], piece: Piece, buffer: memoryview, image: Image) -> None:
     """Read one piece into the buffer, zeros behind its end."""
-    take(file, image.path, piece, buffer[: piece.length])
+    take(file, image.path, piece.offset, buffer[: piece.length])
     rest = -piece.length % BLOCK_BYTES
     buffer[piece.length : piece.length + rest] = bytes(rest)
 

@@ -180,7 +180,7 @@ def test_a_packed_image_that_is_cut_off_meanwhile_is_told_as_changed(tmp_path):
 def test_a_failing_disk_under_the_image_is_not_blamed_on_the_card(tmp_path):
     image = examine(loops.make_image(tmp_path / "i.img", 6 * MIB, holes=0))
     with pytest.raises(Fault, match=r"IMAGE-UNREADABLE.* at byte 1048576: Input/output error"):
-        source.take(_FailingFile(), image.path, image.pieces[0], memoryview(bytearray(PIECE_BYTES)))
+        source.take(_FailingFile(), image.path, MIB, memoryview(bytearray(PIECE_BYTES)))
 
 
 class _FailingFile:
