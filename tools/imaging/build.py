@@ -148,7 +148,7 @@ def _grow(image: Image, size_bytes: int) -> None:
         copying.copy_range(image.path, root.start_bytes, root.size_bytes, alone, 0)
         os.truncate(image.path, root.start_bytes)
         Ext4(alone, 0, image.root.epoch).grow(size_bytes)
-        partitions.grow_last(image.path, root, size_bytes)
+        partitions.grow_last(image.path, image.table, root, size_bytes)
         copying.copy_range(alone, 0, size_bytes, image.path, root.start_bytes)
 
 

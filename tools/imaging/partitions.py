@@ -1,6 +1,7 @@
 """The partition table of an image file, read and grown with sfdisk."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from cart.faults import Fault
 from tools.imaging import programs
 
 SECTOR_BYTES = 512
+GPT_END_BYTES = 1 << 20
+"""Left behind the last partition of a GPT for its second copy, which needs 33 sectors."""
+
 FAT_TYPES = {"b", "c", "e", "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"}
 LINUX_TYPES = {"83", "0FC63DAF-8483-4772-8E79-3D69D8477DE4", "B921B045-1DF0-41C3-AF44-4C6F280D3FAE"}
 
@@ -68,7 +72,7 @@ def read(image: Path) -> Table:
     except (ValueError, KeyError):
         raise Fault("IMAGE-LAYOUT", f"{image.name}: {done.stderr.decode(errors='replace').strip()[-200:]}") from None
     rows = told.get("partitions", [])
-    table = Table(told["label"], told.get("id", ""), tuple(_partition(n, row) for n, row in enumerate(rows, 1)))
+    table = Table(told["label"], told.get("id", ""), tuple(_partition(row) for row in rows))
     end_bytes = max((p.end_bytes for p in table.partitions), default=0)
     size_bytes = image.stat().st_size
     if end_bytes > size_bytes:
@@ -80,17 +84,26 @@ def read(image: Path) -> Table:
     return table
 
 
-def grow_last(image: Path, partition: Partition, size_bytes: int) -> None:
-    """Make the last partition `size_bytes` large, and the file with it; its disk id stays."""
+def grow_last(image: Path, table: Table, partition: Partition, size_bytes: int) -> None:
+    """Make the last partition `size_bytes` large, and the file with it; disk id and all else of the table stay."""
     assert size_bytes % SECTOR_BYTES == 0
     assert size_bytes >= partition.size_bytes
+    behind_bytes = GPT_END_BYTES if table.label == "gpt" else 0
     with image.open("r+b") as file:
-        file.truncate(partition.start_bytes + size_bytes)
+        file.truncate(partition.start_bytes + size_bytes + behind_bytes)
+    options = ("-q", "--no-reread", "--no-tell-kernel")
+    if behind_bytes:
+        programs.run("sfdisk", *options, "--relocate", "gpt-bak-std", str(image))
     row = f"{partition.start_bytes // SECTOR_BYTES},{size_bytes // SECTOR_BYTES}\n"
-    options = ("-q", "--no-reread", "--no-tell-kernel", "-N", str(partition.number))
-    programs.run("sfdisk", *options, str(image), stdin=row)
+    programs.run("sfdisk", *options, "-N", str(partition.number), str(image), stdin=row)
 
 
-def _partition(number: int, row: dict[str, object]) -> Partition:
+def _partition(row: dict[str, object]) -> Partition:
     start, size = int(str(row["start"])), int(str(row["size"]))
-    return Partition(number, start * SECTOR_BYTES, size * SECTOR_BYTES, str(row["type"]), bool(row.get("bootable")))
+    # Its place in the list is not its number: rows of a table may be empty. The name is the image's, "p" if that ends
+    # in a digit, and the number.
+    number = re.search(r"\d+$", str(row["node"]))
+    assert number is not None
+    return Partition(
+        int(number[0]), start * SECTOR_BYTES, size * SECTOR_BYTES, str(row["type"]), bool(row.get("bootable"))
+    )

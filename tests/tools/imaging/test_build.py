@@ -199,6 +199,18 @@ def test_the_root_partition_grows_for_the_room_that_is_wanted(order):
     assert times == {synthetic.EPOCH}
 
 
+def test_an_image_with_a_gpt_grows_with_both_copies_of_its_table(order, copied):
+    base = synthetic.with_gpt(copied(order.base))
+    told = build.build(replace(order, base=base, spare_bytes=80 << 20), QUIET)
+    image = facts.opened(order.out)
+    assert image.table.label == "gpt"
+    assert image.table.root.size_bytes > synthetic.ROOT_BYTES
+    assert verify.differences(image, told) == []
+    checked = programs.run("sfdisk", "--verify", str(order.out))
+    assert b"No errors detected" in checked.stdout
+    assert checked.stderr == b"", "the second copy lies at the end of the image"
+
+
 def test_imager_can_read_the_list(built):
     (row,) = json.loads(manifest.beside(built(), manifest.REPOSITORY_SUFFIX).read_text())["os_list"]
     required = "name description icon url extract_size extract_sha256 image_download_size release_date"

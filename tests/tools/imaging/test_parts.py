@@ -8,7 +8,7 @@ import pytest
 
 from cart.faults import Fault
 from tests.tools.imaging import synthetic
-from tools.imaging import accounts, copying, facts, programs, wheelhouse, wheels
+from tools.imaging import accounts, copying, facts, partitions, programs, wheelhouse, wheels
 from tools.imaging.entries import Entry
 from tools.imaging.facts import RELEASES
 from tools.imaging.progress import Progress, line
@@ -93,6 +93,20 @@ def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch):
     with pytest.raises(Fault, match="apt install mtools"):
         programs.run("mcopy")
     assert programs.missing() == ["e2fsprogs", "fdisk", "mtools"]
+
+
+@pytest.mark.parametrize("name", ["card.img", "card7"])
+def test_a_partition_keeps_its_number_where_the_one_before_it_is_empty(tmp_path, name):
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.truncate(16 << 20)
+    table = "label: dos\n/dev/x1 : start=2048, size=2048, type=c\n/dev/x3 : start=8192, size=8192, type=83\n"
+    programs.run("sfdisk", "-q", "--no-reread", "--no-tell-kernel", str(path), stdin=table)
+    before = partitions.read(path)
+    assert [partition.number for partition in before.partitions] == [1, 3]
+    partitions.grow_last(path, before, before.root, 20 << 20)
+    after = partitions.read(path)
+    assert [(p.number, p.size_bytes) for p in after.partitions] == [(1, 1 << 20), (3, 20 << 20)]
 
 
 @pytest.mark.parametrize("packed", [False, True])
