@@ -41,20 +41,21 @@ class Showing:
 class SimulatedShopScale:
     """One scale on a line.
 
-    showing  what it shows; set it to put something on the scale
+    protocol  what it speaks
+    showing   what it shows; set it to put something on the scale
     """
 
     def __init__(self, protocol: Protocol, framing: str | None = None) -> None:
         """Show a stable zero."""
         self.showing = Showing(Kind.STABLE)
-        self._protocol = protocol
+        self.protocol = protocol
         self._framing = framing or protocol.framing
         self._heard = b""
         self._due_ns: int | None = None
 
     def step(self, t_ns: int, data: bytes) -> bytes:
         """Return what the scale sends when it heard `data` by `t_ns`."""
-        if self._protocol.poll:
+        if self.protocol.poll:
             self._heard = (self._heard + line.received(data, self._framing))[-16:]
             answer = self._answer()
         else:
@@ -64,20 +65,20 @@ class SimulatedShopScale:
         return GARBAGE if self.showing.garbled else line.to_send(answer, self._framing)
 
     def _answer(self) -> bytes:
-        questions = (self._protocol.poll, cas_ecr.DC1) if self._protocol.name == "cas-ecr" else (self._protocol.poll,)
+        questions = (self.protocol.poll, cas_ecr.DC1) if self.protocol.name == "cas-ecr" else (self.protocol.poll,)
         for question in questions:
             if self._heard.endswith(question):
                 self._heard = b""
-                if self._protocol.name == "cas-ecr" and question == cas_ecr.ENQ:
+                if self.protocol.name == "cas-ecr" and question == cas_ecr.ENQ:
                     return cas_ecr.NAK if self.showing.kind == Kind.FAULTY else cas_ecr.ACK
-                return frame(self._protocol, self.showing)
+                return frame(self.protocol, self.showing)
         return b""
 
     def _streamed(self, t_ns: int) -> bytes:
         if self._due_ns is not None and t_ns < self._due_ns:
             return b""
         self._due_ns = t_ns + STREAM_MS * NS_PER_MS
-        return frame(self._protocol, self.showing)
+        return frame(self.protocol, self.showing)
 
 
 def frame(protocol: Protocol, showing: Showing) -> bytes:

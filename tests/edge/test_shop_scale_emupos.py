@@ -94,15 +94,20 @@ class Till:
         self.driver = ShopScale(lambda: ShopLine(port, row.baud), row, self.clock, "8N1")
         self.driver.open()
 
-    def next(self):
-        """Return the next answer to a question that was asked from now on."""
+    def until(self, enough):
+        """Return the answers from now on, as soon as `enough` accepts them."""
         end_ns, pause, answers = self.clock.monotonic_ns() + WAIT_NS, threading.Event(), []
         while self.clock.monotonic_ns() < end_ns:
             answers += self.driver.look()
-            if len(answers) >= 3:  # the first may answer a question of before, and the second confirms nothing yet
-                return answers[2]
+            if enough(answers):
+                return answers
             pause.wait(0.005)
-        raise AssertionError("no answer")
+        raise AssertionError(f"not said: {answers[-3:]}")
+
+    def next(self):
+        """Return an answer to a question that was asked from now on, and that another confirms."""
+        # The first may answer a question of before, and the second confirms nothing yet.
+        return self.until(lambda answers: len(answers) >= 3)[2]
 
     def shows(self, grams, stable=True):
         self.emupos.put_on(self.protocol, grams, stable)
@@ -128,13 +133,15 @@ def test_each_weight_is_the_one_that_was_put_on_in_the_scales_own_steps(till):
 
 
 def test_a_weight_that_moves_is_moving_and_then_stands(till):
-    said = till.shows(1_250, stable=False)
-    assert said.kind == Kind.MOVING
+    till.emupos.put_on(till.protocol, 1_250, stable=False)
+    stands = (Kind.STABLE, 1_250_000)
+    said = [(one.kind, one.mass_mg) for one in till.until(lambda answers: answers and last_of(answers) == stands)]
     # SMA has the number of a moving scale, the 8217 has none.
-    assert said.mass_mg == (1_250_000 if till.protocol == "sma" else None)
-    while said.kind == Kind.MOVING:
-        said = till.next()
-    assert (said.kind, said.mass_mg) == (Kind.STABLE, 1_250_000)
+    assert (Kind.MOVING, 1_250_000 if till.protocol == "sma" else None) in said
+
+
+def last_of(answers):
+    return answers[-1].kind, answers[-1].mass_mg
 
 
 def test_too_much_and_less_than_nothing_have_names_and_no_number(till):

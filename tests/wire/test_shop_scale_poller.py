@@ -1,9 +1,12 @@
 """When a scale is asked, and what its silence, garbage and lateness are called; time is a number here."""
 
+from random import Random
+
 import pytest
 
 from cart.sim.shop_scale import NS_PER_MS, Showing, SimulatedShopScale, frame
 from cart.wire.shop_scales import line
+from cart.wire.shop_scales.decoder import Decoder
 from cart.wire.shop_scales.indication import Kind
 from cart.wire.shop_scales.poller import LATE, poller, step
 from cart.wire.shop_scales.protocols import PROTOCOLS, by_name
@@ -48,6 +51,12 @@ class Counter:
         answer = self.scale.step(self.t_ms * NS_PER_MS, send)
         if answer:
             self.on_the_way.append((self.t_ms + self.lag_ms, answer))
+
+    def mass_on_the_wire(self, grams):
+        """Put it on, and return what a frame of it says, in the scale's own steps."""
+        self.scale.showing = Showing(Kind.STABLE, grams * 1_000)
+        (said,) = Decoder(self.scale.protocol.grammar).feed(frame(self.scale.protocol, self.scale.showing))[1]
+        return said.mass_mg
 
     @property
     def last(self):
@@ -95,7 +104,7 @@ def test_a_scale_that_falls_silent_is_called_so_within_a_second_and_keeps_no_wei
     counter.run(3_000)
     assert counter.kinds_since(silent_since) == {Kind.SILENT}
     counter.scale.showing = Showing(Kind.STABLE, 500_000)
-    assert counter.run(2_000).last.kind == Kind.STABLE
+    assert counter.run(2_500).last.kind == Kind.STABLE
 
 
 @EACH
@@ -109,14 +118,44 @@ def test_a_line_of_another_speed_is_faulty_within_a_second_and_says_what_to_look
 
 
 @POLLED
-def test_a_scale_that_answers_too_late_gives_no_number(protocol):
+@pytest.mark.parametrize("timeouts", [1.2, 1.9, 2.1, 2.9, 3.5])
+def test_a_scale_that_answers_too_late_gives_no_number(protocol, timeouts):
     # An answer that is always one question behind would be a weight of the past.
-    counter = Counter(protocol, lag_ms=protocol.timeout_ms + 100)
+    counter = Counter(protocol, lag_ms=int(protocol.timeout_ms * timeouts))
     counter.scale.showing = Showing(Kind.STABLE, 1_250_000)
-    counter.run(6_000)
+    counter.run(20_000)
     assert all(indication.mass_mg is None for _, indication in counter.said)
     if protocol.name != "cas-ecr":  # there it is the ACK that is late
         assert LATE in {indication.why for _, indication in counter.said}
+
+
+@POLLED
+def test_no_number_is_older_than_an_answer_may_take(protocol):
+    """On a line that holds answers back for up to 2 s now and then, in order, as lines do."""
+    random, counter = Random(5), Counter(protocol)
+    shown_ms, arrives_ms, told = {}, 0, 0
+    while counter.t_ms < 120_000:
+        grams = len(shown_ms) * 10 + 10
+        shown_ms[counter.mass_on_the_wire(grams)] = counter.t_ms
+        arrives_ms = max(arrives_ms, counter.t_ms + random.choice((20, 20, 20, 20, 50, random.randrange(2_000))))
+        counter.lag_ms = arrives_ms - counter.t_ms
+        said = len(counter.said)
+        counter.run(50)
+        for at_ms, indication in counter.said[said:]:
+            if indication.mass_mg is not None:
+                told += 1
+                assert at_ms - shown_ms[indication.mass_mg] <= protocol.timeout_ms + 50
+    assert told > 20
+
+
+@EACH
+def test_random_bytes_at_random_times_raise_nothing_and_are_no_weight(protocol):
+    random, p, t_ns = Random(6), poller(protocol), 0
+    for _ in range(5_000):
+        t_ns += random.choice((1, 10, 100, 2_000)) * NS_PER_MS
+        p, _, told = step(p, t_ns, random.randbytes(random.choice((0, 0, 1, 20))))
+        assert all(said.kind in (Kind.FAULTY, Kind.SILENT) for said in told if said.mass_mg is not None)
+        assert len(p.decoder.pending) + len(p.heard) <= 64
 
 
 @POLLED

@@ -1,8 +1,9 @@
 """When a scale is asked, and when its silence has a name: a pure function of time and bytes.
 
-An answer counts for the question it follows. One that comes after its time is named late and gives no number, because
-it might be taken for the answer to the next question for ever after; and bytes that lay waiting while the host itself
-was held up are thrown away, because nobody knows how old they are.
+Only one question is open at a time. One that got no answer in time stays open for PATIENCE_NS, and what comes in the
+meantime is named late and gives no number: a slow scale would otherwise be one question behind for ever after, and each
+weight that of a moment ago. And bytes that lay waiting while the host itself was held up are thrown away, because
+nobody knows how old they are.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ NS_PER_MS = 1_000_000
 GARBAGE_SHOWN_MAX = 32
 """Bytes of garbage kept to be shown, the newest."""
 
+PATIENCE_NS = 2_000_000_000
+"""How late an answer may be and still be known as late; also how soon a scale that was switched on is found."""
+
 GARBLED = "bytes come, but no frame of this protocol: wrong protocol, speed or framing?"
 LATE = "the answer came too late to count"
 
@@ -32,8 +36,8 @@ class Poller:
     decoder     of the stream
     waits       for an answer since `since_ns`; else it asks again at `due_ns`
     since_ns    time of the question; for a scale that sends by itself, of the last thing it said
-    late        the last question got no answer in time
-    heard       the last bytes since then
+    owed        the last question got no answer in time, and may still get one
+    heard       the last bytes since `since_ns`
     before      the last answer that had a number: the next one is measured by it
     stepped_ns  time of the last step; None before the first
     """
@@ -44,7 +48,7 @@ class Poller:
     waits: bool = False
     since_ns: int = 0
     due_ns: int = 0
-    late: bool = False
+    owed: bool = False
     heard: bytes = b""
     before: Indication | None = None
     stepped_ns: int | None = None
@@ -80,32 +84,53 @@ def step(p: Poller, t_ns: int, data: bytes) -> Step:
     """
     stalled = p.stepped_ns is not None and t_ns - p.stepped_ns >= p.timeout_ns
     if p.stepped_ns is None or stalled:
-        return _begin(replace(p, stepped_ns=t_ns), t_ns)
-    p = replace(p, stepped_ns=t_ns, heard=(p.heard + data)[-GARBAGE_SHOWN_MAX:])
+        return _ask(replace(p, stepped_ns=t_ns), t_ns)
     decoder, values = p.decoder.feed(line.received(data, p.framing))
-    p = replace(p, decoder=decoder)
-    return _wait(p, t_ns, values) if p.waits else _rest(p, t_ns, values)
+    p = replace(p, stepped_ns=t_ns, decoder=decoder, heard=(p.heard + data)[-GARBAGE_SHOWN_MAX:])
+    said = tuple(value for value in values if isinstance(value, Indication))
+    if p.streams:
+        return _stream(p, t_ns, said)
+    return _wait(p, t_ns, values, said) if p.waits else _rest(p, t_ns, said)
 
 
-def _begin(p: Poller, t_ns: int) -> Step:
-    """Ask with a clean slate; what came before is not heard."""
-    fresh = replace(p, decoder=Decoder(p.protocol.grammar), waits=True, since_ns=t_ns, late=False, heard=b"")
+def _ask(p: Poller, t_ns: int) -> Step:
+    """Ask with a clean slate: what is half received belongs to nothing."""
+    fresh = replace(p, decoder=Decoder(p.protocol.grammar), waits=True, since_ns=t_ns, owed=False, heard=b"")
     return fresh, line.to_send(p.protocol.poll, p.framing), ()
 
 
-def _wait(p: Poller, t_ns: int, values: tuple[Value, ...]) -> Step:
-    said = tuple(value for value in values if isinstance(value, Indication))
-    if said and p.streams:
-        p, told = _confirm(p, said)
-        return replace(p, since_ns=t_ns, heard=b""), b"", told
+def _wait(p: Poller, t_ns: int, values: tuple[Value, ...], said: tuple[Indication, ...]) -> Step:
+    period_ns = p.protocol.period_ms * NS_PER_MS
     if said:
         p, told = _confirm(p, said[:1])
-        due_ns = max(t_ns, p.since_ns + p.protocol.period_ms * NS_PER_MS)
-        return replace(p, waits=False, due_ns=due_ns, heard=b""), b"", told
+        return replace(p, waits=False, due_ns=max(t_ns, p.since_ns + period_ns)), b"", told
     if t_ns - p.since_ns >= p.timeout_ns:
-        return _give_up(p, t_ns)
+        # Garbage was the answer; silence may only be slow.
+        due_ns = t_ns + (period_ns if p.heard else PATIENCE_NS)
+        return replace(p, waits=False, owed=not p.heard, due_ns=due_ns), b"", (_unanswered(p),)
     wanted = b"".join(value.send for value in values if isinstance(value, Prompt))
-    return p, line.to_send(wanted, p.framing), ()
+    return replace(p, heard=b"" if wanted else p.heard), line.to_send(wanted, p.framing), ()
+
+
+def _rest(p: Poller, t_ns: int, said: tuple[Indication, ...]) -> Step:
+    """Ask when it is time; what nobody asked for is not heard, and what is late only named."""
+    if p.owed and said:
+        return replace(p, owed=False, due_ns=t_ns), b"", (faulty(LATE, said[0].raw),)
+    return (p, b"", ()) if t_ns < p.due_ns else _ask(p, t_ns)
+
+
+def _stream(p: Poller, t_ns: int, said: tuple[Indication, ...]) -> Step:
+    if said:
+        p, told = _confirm(p, said)
+        return replace(p, since_ns=t_ns, heard=b""), b"", told
+    if t_ns - p.since_ns >= p.timeout_ns:
+        return replace(p, since_ns=t_ns, heard=b""), b"", (_unanswered(p),)
+    return p, b"", ()
+
+
+def _unanswered(p: Poller) -> Indication:
+    """Return the name of a time in which no answer came."""
+    return faulty(GARBLED, line.received(p.heard, p.framing)) if p.heard else Indication(Kind.SILENT, why="no answer")
 
 
 def _confirm(p: Poller, said: tuple[Indication, ...]) -> tuple[Poller, tuple[Indication, ...]]:
@@ -116,19 +141,3 @@ def _confirm(p: Poller, said: tuple[Indication, ...]) -> tuple[Poller, tuple[Ind
         told += (believed,) if believed else ()
         p = replace(p, before=one) if one.mass_mg is not None else p
     return p, told
-
-
-def _give_up(p: Poller, t_ns: int) -> Step:
-    """Name the silence; then be quiet for as long again, so that a late answer is not taken for the next one."""
-    told = faulty(GARBLED, line.received(p.heard, p.framing)) if p.heard else Indication(Kind.SILENT, why="no answer")
-    p = replace(p, since_ns=t_ns, due_ns=t_ns + p.timeout_ns, waits=p.streams, late=True, heard=b"")
-    return p, b"", (told,)
-
-
-def _rest(p: Poller, t_ns: int, values: tuple[Value, ...]) -> Step:
-    """Drop what nobody asked for; name what is late; ask when it is time."""
-    late = tuple(faulty(LATE, v.raw) for v in values if p.late and isinstance(v, Indication))
-    if t_ns < p.due_ns:
-        return p, b"", late
-    p, send, _ = _begin(p, t_ns)
-    return p, send, late
