@@ -154,7 +154,7 @@ def test_the_board_itself_may_give_the_temperature(cell):
     assert [event.centi_c for event in of(CellTemperature, cell.to_the_end())] == [-1_250] * 3
 
 
-@pytest.mark.parametrize(("supply_mv", "flags"), [(4_499, FLAG_POWER_LOW), (4_500, 0), (None, 0)])
+@pytest.mark.parametrize(("supply_mv", "flags"), [(4_199, FLAG_POWER_LOW), (4_200, 0), (None, 0)])
 def test_a_low_supply_is_flagged(cell, supply_mv, flags):
     cell.power(ms=1_000, supply_mv=supply_mv)
     cell.to_the_end()

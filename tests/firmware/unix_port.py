@@ -59,24 +59,29 @@ class Tapped(SerialLine):
 
 
 class Plugged:
-    """A microcontroller on a cable into the daemon's reader."""
+    """A microcontroller on a cable into the daemon's reader; `read` False leaves the port to others."""
 
-    def __init__(self, tmp_path):
+    def __init__(self, tmp_path, *, read=True):
         self._tmp_path = tmp_path
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
+        self.name = os.ttyname(self._slave)
         self._events, self._taken = queue.Queue(), []
+        self._process = self._reader = None
+        if read:
+            self._start_reader()
+
+    def _start_reader(self):
         opened = threading.Event()
 
         def open_line():
-            line = Tapped(os.ttyname(self._slave), self._taken)
+            line = Tapped(self.name, self._taken)
             opened.set()
             return line
 
         self._reader = ScaleReader(open_line, SystemClock())
         self._reader.start(self._events.put)
         assert opened.wait(WAIT_S)
-        self._process = None
 
     def power(self, **scenario):
         """Start the microcontroller with this scenario."""
@@ -129,6 +134,7 @@ class Plugged:
         if self._process and self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
-        self._reader.stop()
+        if self._reader:
+            self._reader.stop()
         os.close(self._master)
         os.close(self._slave)

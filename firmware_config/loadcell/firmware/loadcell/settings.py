@@ -29,7 +29,7 @@ TABLE = {
     "pins.motion": (7, PINS),
     "motion.chip": ("none", ("none", "LSM6DSO")),
     "motion.axes": ("+x+y+z", None),
-    "supply.min_mv": (4500, None),
+    "supply.min_mv": (4200, None),
     "temperature.source": ("none", ("none", "motion", "board")),
 }
 

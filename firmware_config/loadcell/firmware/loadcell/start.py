@@ -2,8 +2,6 @@
 
 import sys
 
-import micropython
-
 from loadcell import ads1232, board, hx711, lsm6dso, nau7802, settings
 from loadcell.cell import Cell
 from loadcell.pio_words import PioWords
@@ -16,9 +14,7 @@ def run():
     """Weigh until the supply goes; returns to MicroPython's prompt only when it was asked to."""
     if board.held():
         return
-    # Bytes of the host are commands; one of them must not stop the program.
-    micropython.kbd_intr(-1)
-    micropython.alloc_emergency_exception_buf(100)
+    board.prepare()
     force = read_settings()
     machine = board.Board(force.supply_min_mv > 0)
     port = StreamPort(sys.stdin.buffer, sys.stdout.buffer, sys.stdin, sys.stdout)
