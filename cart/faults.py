@@ -367,6 +367,12 @@ FAULTS: dict[str, FaultText] = {
         ("wrong path", "it is packed with something other than xz"),
         "name an .img or .img.xz file",
     ),
+    "IMAGE-UNWRITABLE": FaultText(
+        "the result cannot be written there",
+        ("there is no such folder", "it belongs to another user, or is read-only"),
+        "name another place with --out",
+        EXIT_USAGE,
+    ),
     "IMAGE-WHEEL-TAG": FaultText(
         "a wheel does not fit the image's Python or processor",
         ("the wheelhouse was made for another release",),

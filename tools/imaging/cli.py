@@ -5,7 +5,6 @@ object on standard output, a fault too: {"fault": CODE, "meaning", "detail", "ca
 """
 
 import argparse
-import errno
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cart.__main__ import describe
-from cart.faults import EXIT_OK, Fault
+from cart.faults import EXIT_FAILED, EXIT_OK, Fault
 from tools.imaging import build, cart_file, copying, device, facts, manifest, stamp, verify, wheelhouse
 from tools.imaging.entries import file_sha256
 from tools.imaging.programs import DEFAULT_EPOCH
@@ -28,13 +27,17 @@ def main(argv: list[str] | None = None, description: str | None = None) -> int:
     """Run one verb and return the exit code; a Fault is printed with its next step."""
     args = _parser(description).parse_args(argv)
     try:
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
     except Fault as met:
         fault = met
+    except BrokenPipeError:
+        # The reader went away (`inspect | head`): nothing more can be printed, not even at the end by Python.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
     except OSError as error:
-        # A disk that fills up or a folder that may not be written can be met in any step.
-        code = "IMAGE-DISK-FULL" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "IMAGE-UNREADABLE"
-        fault = Fault(code, f"{error.filename or 'while writing'}: {error.strerror}")
+        fault = copying.disk_fault(error)
     except KeyboardInterrupt:
         return 130
     if getattr(args, "output", "text") == "json":

@@ -81,6 +81,7 @@ def run_write(args: argparse.Namespace) -> int:
     """Write or check one card; return the exit code."""
     progress = Progress(quiet=args.output == "json")
     options = options_of(args)
+    results.check_folder(args.results)
     # What is wrong with the device is told at once, before minutes are spent on reading the image.
     target = collect(args.device)
     refusals = [] if args.check else decide(target, None, options)
@@ -108,6 +109,7 @@ def run_write(args: argparse.Namespace) -> int:
 
 def run_fleet(args: argparse.Namespace) -> int:
     """Write a card for each cart; return the exit code."""
+    results.check_folder(args.results)
     progress = Progress(quiet=args.output == "json")
     plan = fleet.Plan(
         rows=fleet_table.read_rows(args.carts, args.device, args.common),

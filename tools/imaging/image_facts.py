@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cart.faults import Fault
-from tools.imaging import copying, facts, manifest
-from tools.imaging.bmap import from_xml
+from tools.imaging import copying, facts, image_map, manifest, small
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import ImageFacts
 from tools.imaging.source import Image, examine
@@ -28,19 +27,19 @@ def gather(
 
     sha256  what the unpacked image must have; "" asks its manifest
     told    the manifest; None looks beside the image
-    mapped  a block map: only what it lists is written
+    mapped  a block map of this very image: only what it lists is written
     look    into its file systems; a packed image cannot be looked into
     """
-    ranges = None
-    if mapped is not None:
-        text = _text(mapped, "IMAGE-MAP")
-        ranges = tuple((row.start, row.start + row.length) for row in from_xml(text).ranges)
+    given = image_map.load(mapped) if mapped is not None else None
     try:
         size_bytes = path.stat().st_size
     except OSError as error:
         raise Fault("IMAGE-UNREADABLE", f"{path}: {error.strerror}") from None
     with progress.step("reading", size_bytes) as advance:
-        image = examine(path, mapped=ranges, advance=advance)
+        image = examine(path, mapped=image_map.spans(given) if given else None, advance=advance)
+    if given is not None and not image.damage:
+        with progress.step("map", sum(row.length for row in given.ranges)) as advance:
+            image_map.check_of(path, image.size_bytes, given, advance)
     expected_size, expected_sha256 = expected(path, told)
     known = ImageFacts(
         size_bytes=image.size_bytes,
@@ -61,9 +60,9 @@ def expected(path: Path, told: Path | None = None) -> tuple[int | None, str]:
         if told is None:
             return None, ""
     try:
-        stated = json.loads(_text(told, "IMAGE-MANIFEST"))
+        stated = json.loads(small.read_text(told, "IMAGE-MANIFEST", manifest.BYTES_MAX))
         return int(stated["extract_size"]), str(stated["extract_sha256"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Fault("IMAGE-MANIFEST", f"{told}: {error!r}") from None
 
 
@@ -83,10 +82,3 @@ def look_into(path: Path, known: ImageFacts) -> ImageFacts:
         dirty_ext4=(found.dirty,) if found.dirty else (),
         unknown_features=found.unknown_features,
     )
-
-
-def _text(path: Path, code: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Fault(code, f"{path}: {error}") from None

@@ -7,9 +7,12 @@ init_format, devices. `repository` is a list in Imager's form, so that the image
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from cart.faults import Fault
+from tools.imaging import small
 from tools.imaging.entries import Entry
 from tools.imaging.facts import INIT_FORMATS, Facts
 from tools.imaging.partitions import Table
@@ -20,6 +23,40 @@ DEVICES = ["pi5-64bit", "pi4-64bit"]
 """Imager's tags of the boards that the cart is made for."""
 
 Manifest = dict[str, Any]
+BYTES_MAX = 64 << 20
+
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_Path = Annotated[str, msgspec.Meta(pattern=r"^/[^\x00-\x1f]*\Z")]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=1 << 32)]
+
+
+class _Row(msgspec.Struct, frozen=True):
+    path: _Path
+    where: Literal["root", "boot"]
+    type: Literal["file", "dir", "link"]
+    sha256: _Sha256 = "0" * 64
+    target: str = ""
+    uid: _Number = 0
+    gid: _Number = 0
+    mode: str = ""
+
+
+class _Cart(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Form(msgspec.Struct, frozen=True):
+    """What the tools rely on in a manifest; others may have been added."""
+
+    kind: Literal["build", "stamp"]
+    files: list[_Row]
+    removed: list[_Path]
+    extract_size: Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
+    extract_sha256: _Sha256
+    bmap_sha256: _Sha256
+    partitions: list[dict[str, int | str]]
+    epoch: _Number
+    cart: _Cart | None = None
 
 
 def beside(image: Path, suffix: str) -> Path:
@@ -62,17 +99,17 @@ def table_rows(table: Table) -> list[dict[str, Any]]:
 
 def load(path: Path) -> Manifest:
     """Return a manifest; IMAGE-MANIFEST where it is missing, torn or of another format."""
+    text = small.read_text(path, "IMAGE-MANIFEST", BYTES_MAX)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Fault("IMAGE-MANIFEST", f"{path}: {error.strerror}") from None
-    except ValueError as error:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise Fault("IMAGE-MANIFEST", f"{path}: {error}") from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise Fault("IMAGE-MANIFEST", f"{path} is not of format {FORMAT}")
-    absent = {"files", "removed", "extract_size", "extract_sha256", "partitions", "epoch", "bmap_sha256"} - set(told)
-    if absent:
-        raise Fault("IMAGE-MANIFEST", f"{path} lacks {', '.join(sorted(absent))}")
+    try:
+        msgspec.convert(told, _Form)
+    except msgspec.ValidationError as error:
+        raise Fault("IMAGE-MANIFEST", f"{path}: {error}") from None
     return told
 
 

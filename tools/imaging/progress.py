@@ -6,7 +6,8 @@ A bar needs a terminal and the package rich; without one of them a line is print
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import IO, cast
 
 Advance = Callable[[int], None]
 """Called with the bytes done since the last call."""
@@ -30,7 +31,7 @@ class Progress:
     def say(self, line: str) -> None:
         """Print one line about what comes next."""
         if self._step is not _silent:
-            print(line, file=sys.stderr, flush=True)
+            _show(line)
 
 
 def nothing(_bytes: int) -> None:
@@ -48,9 +49,36 @@ def _bars(name: str, total_bytes: int) -> Iterator[Advance]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description:<12}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as shown:
+    with Progress(*columns, TimeRemainingColumn(), console=Console(file=cast(IO[str], _Unheard()))) as shown:
         task = shown.add_task(name, total=total_bytes)
         yield lambda done_bytes: shown.advance(task, done_bytes)
+
+
+class _Unheard:
+    """Standard error, for a terminal that may be closed while a card is written: that is no fault of the card."""
+
+    def __init__(self) -> None:
+        """Keep the stream of now: while a bar is shown, rich puts one of its own in its place."""
+        self._stream = sys.stderr
+
+    def write(self, text: str) -> int:
+        """Print as much as still can be printed."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Print what waits."""
+        with suppress(OSError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Return True: bars are shown on a terminal only."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the number of the terminal, whose width is asked."""
+        return self._stream.fileno()
 
 
 @contextmanager
@@ -64,10 +92,16 @@ def _lines(name: str, total_bytes: int) -> Iterator[Advance]:
         now_s = time.monotonic()
         if now_s - last_s >= LINE_EVERY_S:
             last_s = now_s
-            print(line(name, done_bytes, total_bytes, now_s - started_s), file=sys.stderr, flush=True)
+            _show(line(name, done_bytes, total_bytes, now_s - started_s))
 
     yield advance
-    print(line(name, done_bytes, total_bytes, time.monotonic() - started_s), file=sys.stderr, flush=True)
+    _show(line(name, done_bytes, total_bytes, time.monotonic() - started_s))
+
+
+def _show(text: str) -> None:
+    """Print a line. Nobody may be looking any more, and a card is not left half written for that."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def line(name: str, done_bytes: int, total_bytes: int, elapsed_s: float) -> str:

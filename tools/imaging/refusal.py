@@ -103,7 +103,7 @@ def image_refusals(image: ImageFacts, options: Options) -> list[Refusal]:
 def _not_block(target: Target) -> Refusal:
     return Refusal(
         "not-block-device",
-        f"{target.path} is {KINDS[target.kind]}, not a block device",
+        f"{target.path} is {KINDS[target.kind]}" + (", not a block device" if target.kind != "missing" else ""),
         "name the card's device, such as /dev/sdX: `lsblk -o NAME,SIZE,MODEL,SERIAL` lists them",
     )
 

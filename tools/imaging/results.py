@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import sqlite3
+import tempfile
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from cart.faults import Fault
 
 DATABASE = "cards.sqlite3"
 TABLE = "cards.csv"
+ROOM_BYTES = 256 << 10
 OK, CHECKED, REFUSED, FAILED = "ok", "checked", "refused", "failed"
 INTERRUPTED, DRY_RUN = "interrupted", "dry-run"
 
@@ -58,6 +60,18 @@ class CardResult:
 
 
 COLUMNS = tuple(field.name for field in fields(CardResult))
+
+
+def check_folder(folder: Path) -> None:
+    """Write a little to the folder and remove it: what keeps results out is told before a card. Fault CARD-RESULTS."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise Fault("CARD-RESULTS", f"{folder}: {error.strerror}") from None
 
 
 def add(folder: Path, result: CardResult) -> Path:
@@ -110,8 +124,13 @@ def _write_table(path: Path, rows: list[tuple]) -> None:
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows(rows)
+        writer.writerows([_inert(value) for value in row] for row in rows)
     temporary.replace(path)
+
+
+def _inert(value: object) -> object:
+    """Return a value that a spreadsheet takes for a text: a device's own name for itself must not be calculated."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _replace(path: Path, text: str) -> None:

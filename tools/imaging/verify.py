@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cart.faults import Fault
-from tools.imaging import bmap, facts, manifest
+from tools.imaging import bmap, facts, manifest, small
 from tools.imaging.bmap import BlockMap, Damage
 from tools.imaging.entries import BOOT, ROOT, file_sha256
 from tools.imaging.facts import Image
@@ -54,10 +54,7 @@ def verify(path: Path, told: Manifest, block_map: BlockMap, progress: Progress) 
 def load_map(image: Path, told: Manifest) -> BlockMap:
     """Return the map beside an image; IMAGE-MAP where it is not the one that the manifest names or leaves bytes out."""
     path = manifest.beside(image, manifest.MAP_SUFFIX)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Fault("IMAGE-MAP", f"{path}: {error.strerror}") from None
+    text = small.read_text(path, "IMAGE-MAP", bmap.XML_BYTES_MAX)
     if text_sha256(text) != told["bmap_sha256"]:
         raise Fault("IMAGE-MAP", f"{path.name} is not the one that the manifest names")
     block_map = bmap.from_xml(text)

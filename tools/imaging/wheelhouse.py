@@ -93,8 +93,11 @@ def fetch(codename: str, folder: Path, needs: list[str]) -> dict[str, Any]:
     """
     release = RELEASES[codename]
     wanted = read_list(list_file(release))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
+    except OSError as error:
+        raise Fault("IMAGE-UNWRITABLE", f"{folder}: {error.strerror}") from None
     _forget_others(folder, wanted)
     command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "-q"]
     command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", "{}.{}".format(*release.python)]

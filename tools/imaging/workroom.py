@@ -26,7 +26,7 @@ def unfinished(out: Path, *, secret: bool = False) -> Iterator[Path]:
     secret  only its owner may read it
 
     Its name is fixed, so a run that was killed leaves nothing that the next one does not clear away. IMAGE-BUSY while
-    another run makes the same file.
+    another run makes the same file, IMAGE-UNWRITABLE where none can be made.
     """
     part = out.with_name(out.name + PART)
     fd = _own_file(part, 0o600 if secret else 0o666)
@@ -69,12 +69,18 @@ def _own_file(part: Path, mode: int) -> int:
 def _opened(part: Path, mode: int) -> tuple[int, bool]:
     """Return the file opened, and whether it was not there before."""
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-    with suppress(FileExistsError):
-        return os.open(part, flags | os.O_CREAT | os.O_EXCL, mode), True
     try:
+        with suppress(FileExistsError):
+            return os.open(part, flags | os.O_CREAT | os.O_EXCL, mode), True
         return os.open(part, flags), False
-    except FileNotFoundError:  # its run has just ended
-        return _opened(part, mode)
+    except FileNotFoundError:
+        if part.parent.is_dir():  # its run has just ended
+            return _opened(part, mode)
+        raise Fault("IMAGE-UNWRITABLE", f"{part.parent}: there is no such folder") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Fault("IMAGE-UNWRITABLE", f"{part}: {error.strerror}") from None
 
 
 def _own_folder(parent: Path) -> tuple[Path, int]:

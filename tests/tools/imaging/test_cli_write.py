@@ -14,9 +14,10 @@ import pytest
 
 from tests.tools import loops
 from tests.tools.imaging import synthetic
-from tools.imaging import cli_write, image_facts, one_card
+from tools.imaging import cli, cli_write, image_facts, one_card, results
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import Options
+from tools.imaging.results import CardResult
 
 pytestmark = pytest.mark.skipif(bool(loops.why_none()), reason=loops.why_none() or "-")
 MIB = loops.MIB
@@ -88,6 +89,8 @@ def test_a_mounted_card_is_refused(tmp_path, image, card):
     try:
         assert refused(tmp_path, card, image) == "mounted"
     finally:
+        # A program that walks through all folders of this machine (find, an indexer) may just be in it; then a plain
+        # umount says busy. The loop device goes by itself once the walker has left.
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
@@ -204,6 +207,22 @@ def _same_in_all_forms(folder, verdicts):
         assert [row["verdict"] for row in csv.DictReader(file)] == verdicts
     files = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     assert sorted(row["verdict"] for row in files) == sorted(verdicts)
+
+
+@pytest.mark.parametrize("words", [("write", "none.img", "/dev/null"), ("fleet", "none.csv")])
+def test_where_no_result_can_be_kept_nothing_is_begun(tmp_path, capsys, words):
+    (tmp_path / "taken").write_text("a file")
+    assert cli.main([*words, "--results", str(tmp_path / "taken"), "-o", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["fault"], "taken" in told["detail"]) == ("CARD-RESULTS", True)
+
+
+def test_a_devices_name_for_itself_is_not_calculated_by_a_spreadsheet(tmp_path):
+    evil = '=HYPERLINK("http://x")'
+    results.add(tmp_path, CardResult("2026-01-01T00:00:00Z", "", "i.img", "", "/dev/x", "-1", evil, 0, "ok"))
+    (row,) = csv.DictReader((tmp_path / "cards.csv").open(newline=""))
+    assert (row["model"], row["serial"]) == (f"'{evil}", "'-1")
+    assert [result.model for result in results.all_of(tmp_path)] == [evil], "the record itself stays as it is"
 
 
 def test_the_prompt_takes_the_serial_and_nothing_else(monkeypatch, capsys):

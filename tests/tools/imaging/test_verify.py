@@ -2,15 +2,17 @@
 
 import errno
 import json
+import os
 import random
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 from cart.faults import Fault
 from tests.tools.imaging import synthetic
-from tools.imaging import bmap, cli, copying, facts, manifest, programs, verify
+from tools.imaging import bmap, cli, copying, facts, image_facts, manifest, programs, progress, verify
 from tools.imaging.bmap import BLOCK_BYTES, RANGE_BYTES
 from tools.imaging.entries import Entry
 from tools.imaging.progress import Progress
@@ -213,6 +215,82 @@ def test_a_map_of_another_image_is_refused(built, copied):
 
 
 # -- the command -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"removed": True},
+        {"removed": [1]},
+        {"files": [{"where": "root", "type": "file"}]},
+        {"files": [{"path": "/a\nwrite /etc/passwd x", "where": "root", "type": "file"}]},
+        {"files": "x"},
+        {"epoch": "now"},
+        {"extract_size": 1e999},
+        {"partitions": None},
+        {"kind": "other"},
+        {"cart": {"id": 5}},
+    ],
+)
+def test_a_manifest_of_another_form_is_a_fault(built, copied, change):
+    image = copied(built())
+    beside = manifest.beside(image, manifest.SUFFIX)
+    beside.write_text(json.dumps(manifest.load(beside) | change))
+    with pytest.raises(Fault) as met:
+        manifest.load(beside)
+    assert met.value.code == "IMAGE-MANIFEST"
+    if "extract_size" in change:
+        with pytest.raises(Fault):
+            image_facts.expected(image)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "null", "\0"])
+def test_a_torn_manifest_is_a_fault(tmp_path, text):
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(Fault) as met:
+        manifest.load(tmp_path / "m.json")
+    assert met.value.code == "IMAGE-MANIFEST"
+
+
+def test_a_reader_that_goes_away_is_no_error_of_ours(stock, repository):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "tools/image.py", "inspect", str(stock())]
+    done = subprocess.run(command, cwd=repository, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_terminal_that_was_closed_does_not_end_the_work(monkeypatch):
+    class Closed:
+        def write(self, _text):
+            raise OSError(errno.EIO, "Input/output error")
+
+        def flush(self):
+            raise OSError(errno.EIO, "Input/output error")
+
+        def isatty(self):
+            return True
+
+        def fileno(self):
+            return 2
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    shown = []
+    for step in (progress._lines, progress._bars):
+        with step("writing", 10) as advance:
+            advance(10)
+        shown.append(step)
+    Progress().say("next")
+    assert len(shown) == 2
+
+
+def test_a_place_that_cannot_be_written_is_told_as_that(built, tmp_path, capsys):
+    out = tmp_path / "none" / "cart.img"
+    words = ["stamp", str(built()), "--cart", str(tmp_path / "c.toml"), "--out", str(out), "-o", "json"]
+    (tmp_path / "c.toml").write_text('[cart]\nid = "c"\nchain = "d"\nstore = "s"\n')
+    assert cli.main(words) == 2
+    assert json.loads(capsys.readouterr().out)["fault"] == "IMAGE-UNWRITABLE"
 
 
 def test_the_command_says_good_or_bad_and_exits_accordingly(built, copied, capsys):
