@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at", type=Path, default=Path(tempfile.gettempdir()) / "shop-scale", metavar="PATH", help="name of the port"
     )
+    parser.set_defaults(error=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     protocol = by_name(args.protocol)
     if protocol is None:
         raise Fault("SHOP-SCALE-PROTOCOL", f"{args.protocol!r} is none of {', '.join(row.name for row in PROTOCOLS)}")
+    if not args.at.parent.is_dir() or (args.at.exists() and not args.at.is_symlink()):
+        args.error(f"--at {args.at}: the folder is not there, or the name is taken by a file")
     scale, clock = SimulatedShopScale(protocol), SystemClock()
     port = CellPort(args.at.parent, args.at.name)
     print(f"{port.link}: {protocol.name}, {protocol.baud} {protocol.framing}", flush=True)

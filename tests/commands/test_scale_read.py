@@ -100,6 +100,15 @@ def test_a_port_that_is_not_there_is_told_with_those_that_are(capsys, tmp_path):
     assert "ports here" in err
 
 
+@pytest.mark.parametrize("name", ["taken", "no-such-folder/scale"])
+def test_the_simulated_port_takes_no_files_place(capsys, tmp_path, name):
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(SystemExit) as end:
+        main(["scale", "simulate", "--protocol", "sma", "--at", str(tmp_path / name)])
+    assert end.value.code == 2
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("typed", "showing"),
     [

@@ -1,6 +1,7 @@
 """MT-SICS, spoken by Mettler Toledo's balances and indicators: `SI` asks for the weight at once, stable or not.
 
     S S     100.00 g    stable: 10 characters right-justified, a blank, the unit      S D ...   dynamic: moving
+                        (some fill the unit up with blanks)
     S +  above range    S -  below range    S I  cannot now    S L  not understood
     S S Error 10b       a fault of the balance in place of the weight
     ES  ET  EL          syntax, transmission, logical error
@@ -21,9 +22,10 @@ POLL = b"SI\r\n"
 _ERRORS = {b"ES": "syntax error", b"ET": "transmission error", b"EL": "logical error: cannot be carried out"}
 _REFUSALS = {b"I": "cannot now: busy, or no standstill", b"L": "the command is not understood"}
 
-_WEIGHT = rb"(?P<state>[SD]) (?:(?P<number>[ 0-9.\-]{10}) (?P<unit>[A-Za-z]{1,5})|(?P<trouble>Error [0-9A-Za-z]{1,6}))"
+_NUMBER = rb"(?P<number>[ 0-9.\-]{10}) (?P<unit>[A-Za-z]{1,5}) {0,3}"
+_WEIGHT = rb"(?P<state>[SD]) (?:%s|(?P<trouble>Error [0-9A-Za-z]{1,6}))" % _NUMBER
 _FRAME = rb"(?:S (?:%s|(?P<out>[IL+\-]))|(?P<error>E[STL]))\r\n" % _WEIGHT
-_PARTIAL = rb"(?:S(?: (?:[SDIL+\-](?: [ -~]{0,17})?)?)?|E[STL]?)\r?"
+_PARTIAL = rb"(?:S(?: (?:[SDIL+\-](?: [ -~]{0,20})?)?)?|E[STL]?)\r?"
 
 
 def _read(found: re.Match[bytes]) -> Indication:
