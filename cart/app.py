@@ -79,7 +79,7 @@ def build(settings: config.Config) -> Daemon:
     kiosk = _kiosk(settings.kiosk, clock, catalog, fresh_id)
     screen = Patient(kiosk, clock)
     panel = _panel(settings.panel, run_dir, clock, fresh_id)
-    scale = None if uncalibrated else _scale(settings.scale, run_dir, clock)
+    scale = None if uncalibrated else scale_reader(settings.scale, run_dir, clock)
     link = Patient(LinkReader(run_dir, clock), clock)
     keep = KeepSender(run_dir)
     notifier = Notifier()
@@ -165,7 +165,8 @@ def _panel(pins: config.Panel, run_dir: Path, clock: Clock, fresh_id: Callable[[
     return PanelPoller(openers[pins.device], clock, fresh_id) if pins.device in openers else None
 
 
-def _scale(scale: config.Scale, run_dir: Path, clock: Clock) -> Source:
+def scale_reader(scale: config.Scale, run_dir: Path, clock: Clock) -> Source:
+    """Return the source of the load cell's readings; also for `cart scale watch` and `calibrate`."""
     from cart.edge.scale import FileLine, ScaleReader, SerialLine
 
     kind, _, place = scale.device.partition(":")

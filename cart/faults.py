@@ -102,14 +102,35 @@ FAULTS: dict[str, FaultText] = {
     "CALIBRATION-BAD": FaultText(
         "the calibration record cannot be used",
         ("the file was edited or torn", "it belongs to another load cell or converter"),
-        "cart scale calibrate",
+        "keep the file under another name, as evidence, then: cart scale calibrate",
         EXIT_CONFIGURATION,
+    ),
+    "CALIBRATION-EXPIRED": FaultText(
+        "the calibration is older than it may be",
+        ("it was made for a limited time, 12 months unless told otherwise", "the wall clock is wrong"),
+        "sudo systemctl stop cart.service, then: cart scale calibrate",
+    ),
+    "CALIBRATION-JOURNAL": FaultText(
+        "the points of a calibration that was stopped cannot be gone on with",
+        (
+            "an earlier one was not finished",
+            "another one is under way",
+            "the load cell was exchanged since",
+            "the folder is not writable",
+        ),
+        "cart scale calibrate --resume, or with --restart to forget them",
+        EXIT_USAGE,
     ),
     "CALIBRATION-MISSING": FaultText(
         "there is no calibration record, so counts cannot be turned into mass",
         ("this cart was never calibrated", "wrong path in [scale] calibration"),
         "cart scale calibrate",
         EXIT_CONFIGURATION,
+    ),
+    "CALIBRATION-STOPPED": FaultText(
+        "the calibration was stopped; the old one is still in force",
+        ("it was stopped by hand", "a point was refused again and again"),
+        "cart scale calibrate --resume",
     ),
     "CAMERA-MISSING": FaultText(
         "the camera cannot be opened",
@@ -169,6 +190,11 @@ FAULTS: dict[str, FaultText] = {
         ("wrong [catalog] path", "the file's permissions keep this user out", "the file is not UTF-8 text"),
         "correct [catalog] path, then: cart config check",
         EXIT_CONFIGURATION,
+    ),
+    "CLOCK-UNSET": FaultText(
+        "the wall clock was never set, so what is dated now would have a wrong date",
+        ("no network since the start: a Raspberry Pi has no battery clock",),
+        "connect to the network, or: sudo timedatectl set-time 'YYYY-MM-DD HH:MM:SS'",
     ),
     "CONFIG-FAULTS": FaultText(
         "the configuration has faults",
@@ -478,6 +504,12 @@ FAULTS: dict[str, FaultText] = {
         "cart config show",
         EXIT_CONFIGURATION,
     ),
+    "SCALE-DEVICE": FaultText(
+        "this names no load cell",
+        ("a mistype in --device",),
+        "name serial:PORT, file:PATH or simulated; ls /dev/serial/by-id shows what is plugged in",
+        EXIT_USAGE,
+    ),
     "SCALE-FILE-UNREADABLE": FaultText(
         "the file of load-cell lines cannot be read",
         ("wrong path", "the file's permissions keep this user out"),
@@ -486,7 +518,7 @@ FAULTS: dict[str, FaultText] = {
     "SCALE-PORT-BUSY": FaultText(
         "the load cell's serial port is held by another program",
         ("a second cart or a terminal program has it open",),
-        "end the other program (fuser names it), then: cart doctor",
+        "sudo systemctl stop cart.service, or end the program that is named; then again",
         EXIT_HARDWARE,
     ),
     "SCALE-PORT-DENIED": FaultText(
@@ -499,6 +531,12 @@ FAULTS: dict[str, FaultText] = {
         "the load cell's serial port does not exist",
         ("the cable is unplugged", "wrong [scale] device", "the udev rule is not installed"),
         "cart doctor",
+        EXIT_HARDWARE,
+    ),
+    "SCALE-SILENT": FaultText(
+        "the load cell says nothing that can be read",
+        ("the converter has no supply", "wrong [scale] baud", "another device has this port"),
+        "cart scale watch, then check cable and baud",
         EXIT_HARDWARE,
     ),
     "SHOP-SCALE-GARBLED": FaultText(

@@ -1,5 +1,7 @@
 """The load cell on the command line.
 
+  cart scale calibrate              the guided calibration, with masses that you put on
+  cart scale watch                  weight, noise, rate, flags and events, live
   cart scale detect FILE|-          read load-cell lines and print every change of load as one JSON line
   cart scale read --protocol P DEV  print what a shop scale says
   cart scale simulate --protocol P  be a shop scale, to try the line above
@@ -19,15 +21,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-from cart.commands import scale_read, scale_simulate
+from cart.commands import scale_calibrate, scale_read, scale_simulate, scale_watch
 from cart.core.weight import Calibration, LoadState, Standstill
 from cart.core.weight_values import GARBAGE, NO_DATA, Told
 from cart.edge.calibration_file import read_calibration
 from cart.faults import EXIT_FAILED, EXIT_OK, Fault
 from cart.wire.weighing_stream import WeighingStream
 
-SHOP_SCALES = {"read": scale_read, "simulate": scale_simulate}
-"""Sub-verbs for shop scales, each in a module of its own."""
+SUB_VERBS = {"calibrate": scale_calibrate, "watch": scale_watch, "read": scale_read, "simulate": scale_simulate}
+"""Sub-verbs that have a module of their own."""
 
 CHUNK = 512
 """Bytes taken at a time: small enough that garbage between two right lines is seen."""
@@ -35,22 +37,22 @@ CHUNK = 512
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-verbs."""
-    verbs = parser.add_subparsers(dest="sub_verb", metavar="detect|read|simulate", required=True)
+    verbs = parser.add_subparsers(dest="sub_verb", metavar="calibrate|watch|detect|read|simulate", required=True)
     detect = verbs.add_parser("detect", help="print the changes of load in a file or stream of load-cell lines")
     detect.add_argument("file", metavar="FILE", help="load-cell lines ($W, $I, ...); - reads standard input")
     detect.add_argument("--counts-per-kg", type=int, metavar="N", help="slope of the load cell, signed")
     detect.add_argument("--zero", type=int, metavar="N", help="counts of the empty basket")
     detect.add_argument("--calibration", type=Path, metavar="FILE", help="calibration record, instead of the two above")
     detect.set_defaults(error=detect.error)
-    for name, module in SHOP_SCALES.items():
+    for name, module in SUB_VERBS.items():
         text, raw = module.__doc__ or "", argparse.RawDescriptionHelpFormatter
         module.add_arguments(verbs.add_parser(name, help=text.splitlines()[0], description=text, formatter_class=raw))
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the sub-verb; 1 when no valid line came at all."""
-    if args.sub_verb in SHOP_SCALES:
-        return SHOP_SCALES[args.sub_verb].run(args)
+    if args.sub_verb in SUB_VERBS:
+        return SUB_VERBS[args.sub_verb].run(args)
     calibration = _calibration(args)
     stream = WeighingStream(calibration)
     for chunk in _chunks(args.file):

@@ -49,6 +49,7 @@ def append_calibration(path: Path, record: CalibrationRecord) -> CalibrationReco
     A file that does not check is not appended to: Fault CALIBRATION-BAD. The longer file takes the place of the old one
     in one step: a power cut leaves the one or the other, never a torn line that would make all of it void.
     """
+    path = path.resolve()
     before = read_calibration(path) if path.exists() else None
     sealed = chained(record, before)
     old = path.read_bytes() if before else b""
@@ -134,7 +135,7 @@ class Journal:
 
 
 def _own_as(descriptor: int, like: Path, mode: int | None) -> None:
-    """Give a file the owner of another, and its mode unless one is given: `sudo cart ...` must not lock the cart out."""
+    """Give a file the owner of another, and its mode unless one is given: `sudo cart` must not lock the cart out."""
     there = like.stat()
     with suppress(PermissionError):
         os.fchown(descriptor, there.st_uid, there.st_gid)

@@ -1,9 +1,9 @@
 """Who may have a serial port open: a lock file with the holder's pid, as terminal programs keep and honour it.
 
-pyserial's `exclusive` is an advisory lock: a program that does not ask for it opens the port all the same, and then each
-of the two gets half of the bytes. minicom, picocom, tio and gpsd look for /run/lock/LCK..ttyACM0 instead. So we look
-there too, and leave one. A file whose process is gone counts as none. The kernel's own refusal (TIOCEXCL) holds against
-everybody but root.
+pyserial's `exclusive` is an advisory lock: a program that does not ask for it opens the port all the same, and then
+each of the two gets half of the bytes. Terminal programs such as minicom and picocom look for a file like
+/run/lock/LCK..ttyACM0 instead. So we look there too, and leave one. A file whose process is gone counts as none. The
+kernel's own refusal (TIOCEXCL) holds against everybody but root.
 """
 
 from __future__ import annotations

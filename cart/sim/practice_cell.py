@@ -1,4 +1,4 @@
-"""A load cell to practise on: the physics of the bench behind the driver's own seam, with hands that do as they are told.
+"""A load cell to practise on: the physics of the bench behind the driver's own seam, and hands that obey.
 
 `cart scale calibrate --device simulated` and `cart scale watch --device simulated` read it instead of a port. Its world
 goes on in real time by the clock it is given.

@@ -24,8 +24,8 @@ from cart.edge.scale import ScaleReader, SerialLine
 from cart.faults import Fault
 from cart.wire.cell_events import CellEvents
 from cart.wire.loadcell import WeightLine
-from tools import measure_scale
-from tools.measure_scale import FAULTS, Cable, Converter, Trial
+from tools import measure_port
+from tools.measure_port import FAULTS, Cable, Converter, Trial
 
 WAIT_S = 10
 
@@ -35,7 +35,7 @@ WAIT_S = 10
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory):
-    return measure_scale.name_all(tmp_path_factory.mktemp("faults"))
+    return measure_port.name_all(tmp_path_factory.mktemp("faults"))
 
 
 @pytest.mark.slow
@@ -49,13 +49,13 @@ def test_a_fault_is_named_within_a_second_and_weighs_nothing(named, name):
 
 def test_the_trial_would_see_a_fault_that_has_no_name(tmp_path, monkeypatch):
     """A line that goes on as before is not named: the trial itself can fail."""
-    monkeypatch.setattr(measure_scale, "DEADLINE_NS", 3_000_000_000)
+    monkeypatch.setattr(measure_port, "DEADLINE_NS", 3_000_000_000)
     monkeypatch.setitem(FAULTS, "nothing", (lambda trial: None, frozenset({"no_data"})))
-    assert measure_scale.name_fault("nothing", tmp_path)[0] == -1
+    assert measure_port.name_fault("nothing", tmp_path)[0] == -1
 
 
 def test_a_million_damaged_bytes_give_no_exception_and_no_reading_that_was_not_sent():
-    found = measure_scale.fuzz(1_000_000, seed=1)
+    found = measure_port.fuzz(1_000_000, seed=1)
     assert found["bytes"] >= 1_000_000
     assert found["false"] == 0
     assert found["read"] > 1_000  # whole lines still pass
@@ -64,9 +64,9 @@ def test_a_million_damaged_bytes_give_no_exception_and_no_reading_that_was_not_s
 
 def test_what_the_wrong_baud_makes_of_a_line_is_not_the_line():
     line = Converter().line()
-    assert measure_scale.at_wrong_baud(line, 115_200, 115_200) == line
+    assert measure_port.at_wrong_baud(line, 115_200, 115_200) == line
     for baud in (9_600, 57_600, 230_400):
-        assert line not in measure_scale.at_wrong_baud(line, 115_200, baud)
+        assert line not in measure_port.at_wrong_baud(line, 115_200, baud)
 
 
 # -- unplugged and plugged in again --------------------------------------------------------
@@ -75,7 +75,7 @@ def test_what_the_wrong_baud_makes_of_a_line_is_not_the_line():
 @pytest.mark.slow
 @pytest.mark.parametrize("added_mg", [0, 300_000, -1_000_000])
 def test_after_replugging_the_weight_is_back_within_2_s_and_tells_what_changed(tmp_path, added_mg):
-    back = measure_scale.replug(tmp_path, away_ns=700_000_000, added_mg=added_mg, cut=17)
+    back = measure_port.replug(tmp_path, away_ns=700_000_000, added_mg=added_mg, cut=17)
     assert 0 <= back.readings_ms <= 2_000
     assert not back.early
     if added_mg == 0:
@@ -84,7 +84,7 @@ def test_after_replugging_the_weight_is_back_within_2_s_and_tells_what_changed(t
 
 
 def test_a_long_absence_does_not_make_the_return_slower(tmp_path):
-    back = measure_scale.replug(tmp_path, away_ns=4_000_000_000)
+    back = measure_port.replug(tmp_path, away_ns=4_000_000_000)
     assert 0 <= back.readings_ms <= 1_000
 
 
