@@ -10,7 +10,19 @@ from pathlib import Path
 import cart
 from cart import config
 from cart.faults import Fault
-from tools.imaging import bmap, copying, device, facts, manifest, partitions, small, verify, wheelhouse, workroom
+from tools.imaging import (
+    bmap,
+    copying,
+    device,
+    facts,
+    from_apt,
+    manifest,
+    partitions,
+    small,
+    verify,
+    wheelhouse,
+    workroom,
+)
 from tools.imaging.copying import Copied
 from tools.imaging.entries import Entry, with_parents
 from tools.imaging.ext4 import Ext4, room_bytes
@@ -65,6 +77,7 @@ def build(order: Order, progress: Progress) -> Manifest:
         progress.say(f"{found.os_name}: {len(house.wheels)} wheels fit its Python")
         entries = device.entries(image, found, house, settings, Path(scratch))
         image = make_room(image, entries, order.spare_bytes)
+        lacking = from_apt.lacks(image.root, [wheel.name for wheel in house.wheels])
         removed = sorted(image.root.rows(device.REMOVED))
         boot = device.boot_files(image)
         put = [*image.root.write(entries, removed), *device.boot_entries(boot)]
@@ -80,6 +93,7 @@ def build(order: Order, progress: Progress) -> Manifest:
                 "checked": expected,
             },
             "wheels": house.rows(),
+            "lacks": lacking,
             "files": manifest.rows(put),
             "removed": sorted(device.REMOVED),
         }

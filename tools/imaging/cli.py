@@ -159,7 +159,8 @@ def _build(args: argparse.Namespace) -> int:
         config_file=args.config, spare_bytes=args.spare_mb * MB, epoch=args.epoch,
     )  # fmt: skip
     told = build.build(order, Progress(quiet=args.output == "json"))
-    _print(args, told, lambda: _made_text(args.out, told))
+    advice = ['what to do about it: "Packages from apt" in docs/OPERATING.md'] if told["lacks"] else []
+    _print(args, told, lambda: "\n".join([_made_text(args.out, told), *told["lacks"], *advice]))
     return EXIT_OK
 
 

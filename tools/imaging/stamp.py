@@ -74,7 +74,7 @@ def check_base(base: Path, expected: BlockMap, made: BlockMap) -> None:
 
 def _described(order: Order, built: Manifest, put: list[Entry]) -> Manifest:
     """Return the manifest: what the base had, with the rows of what the stamp put in over it. Secrets stay hashes."""
-    told = {key: value for key, value in built.items() if not re.match(r"extract_|bmap_|base$|wheels$", key)}
+    told = {key: value for key, value in built.items() if not re.match(r"extract_|bmap_|base$|wheels$|lacks$", key)}
     token = order.cart.enrolment.token if order.cart.enrolment else None
     return told | {
         "kind": "stamp",

@@ -15,8 +15,11 @@ import pytest
 from cart.faults import Fault
 from tests.tools.imaging import synthetic
 from tests.tools.imaging.conftest import SPARE_BYTES
-from tools.imaging import bmap, build, cli, copying, device, facts, manifest, programs, verify
+from tools.imaging import bmap, build, cli, copying, device, facts, from_apt, manifest, programs, verify
+from tools.imaging.entries import Entry
+from tools.imaging.facts import RELEASES
 from tools.imaging.progress import Progress
+from tools.imaging.wheelhouse import list_file, read_list
 
 QUIET = Progress(quiet=True)
 
@@ -36,6 +39,38 @@ def refused(order, code):
     assert met.value.code == code, met.value
     assert [path.name for path in order.out.parent.glob(f"{order.out.name}*")] == [], "nothing may be left behind"
     return met.value.detail
+
+
+# -- what is not in it -------------------------------------------------------------------
+
+
+def status(*installed, removed=()):
+    rows = [f"Package: {name}\nStatus: install ok installed\nVersion: 1\n" for name in installed]
+    return "\n".join(rows + [f"Package: {name}\nStatus: deinstall ok config-files\nVersion: 1\n" for name in removed])
+
+
+SCREEN = ("chromium", "cage", "seatd", "xwayland")
+
+
+def test_a_trixie_without_its_gpio_package_is_told_so_and_a_bookworm_gets_it_as_a_wheel():
+    stock = status("python3-picamera2", "libzbar0t64", "python3-lgpio", *SCREEN, removed=["python3-rpi-lgpio"])
+    assert from_apt.missing(stock, read_list(list_file(RELEASES["bookworm"]))) == []
+    (line,) = from_apt.missing(stock, read_list(list_file(RELEASES["trixie"])))
+    assert line == "the image lacks python3-rpi-lgpio: no lamp, buzzer, help button and gate contact"
+    assert from_apt.missing(stock + "\n" + status("python3-rpi-lgpio"), []) == []
+
+
+def test_build_says_what_the_image_lacks_and_what_to_do(order, stock, house, tmp_path, capsys):
+    base = tmp_path / "trixie.img"
+    shutil.copyfile(stock("trixie"), base)
+    facts.opened(base).root.write([Entry(from_apt.STATUS, data=status("cage").encode())])
+    words = ["build", str(base), "--wheels", str(house("trixie")), "--out", str(order.out)]
+    assert cli.main(words) == 0
+    said = capsys.readouterr().out
+    assert "lacks python3-rpi-lgpio" in said
+    assert "cage" not in said
+    assert "Packages from apt" in said
+    assert len(manifest.load(manifest.beside(order.out, manifest.SUFFIX))["lacks"]) == 6
 
 
 # -- what is in it -----------------------------------------------------------------------
