@@ -15,6 +15,7 @@ from cart.wire.shop_scales.mass import UNITS, milligrams, pounds_and_ounces
 from cart.wire.shop_scales.protocols import PROTOCOLS
 from tools.shop_scale_vectors import vectors
 
+TOLD = {p.name: [v.data for v in vectors() if v.protocol == p.name] for p in PROTOCOLS}
 EACH = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.name)
 MG = {"mg": "1", "g": "1000", "kg": "1000000", "t": "1000000000", "lb": "453592.37", "oz": "28349.523125"}
 
@@ -77,14 +78,14 @@ def test_eight_bits_pass_as_they_are():
 
 def streams(protocol):
     """Good frames, documented bad ones and garbage of the protocol's own letters, in any order."""
-    told = [v.data for v in vectors() if v.protocol == protocol.name]
+    told = TOLD[protocol.name]
     letters = st.lists(st.sampled_from(sorted(set(b"".join(told)))), max_size=12).map(bytes)
     return st.lists(st.one_of(st.sampled_from(told), letters, st.binary(max_size=6)), max_size=8).map(b"".join)
 
 
 @EACH
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_how_the_stream_is_cut_changes_nothing(protocol, data):
     stream = data.draw(streams(protocol))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
@@ -113,7 +114,7 @@ def is_said(value):
 @EACH
 def test_the_memory_of_a_decoder_is_bounded(protocol):
     random, decoder, longest = Random(3), Decoder(protocol.grammar), 0
-    letters = b"".join(v.data for v in vectors() if v.protocol == protocol.name)
+    letters = b"".join(TOLD[protocol.name])
     for _ in range(20_000):
         decoder, _ = decoder.feed(bytes(random.choices(letters, k=3)))
         longest = max(longest, len(decoder.pending))
@@ -144,7 +145,7 @@ def test_a_million_random_bytes_raise_nothing_and_give_no_weight(protocol):
 @EACH
 def test_a_million_bytes_of_damaged_talk_give_no_number_that_is_not_in_them(protocol):
     random, decoder, fed, said = Random(20_262), Decoder(protocol.grammar), 0, 0
-    told = [v.data for v in vectors() if v.protocol == protocol.name]
+    told = TOLD[protocol.name]
     while fed < 1_000_000:
         talk = bytearray(b"".join(random.choices(told, k=100)))
         for _ in range(random.randrange(60)):
