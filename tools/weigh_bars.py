@@ -134,10 +134,10 @@ def tiles_kept() -> float:
     return field(moving(), "summary.tiles.false_in_basket")
 
 
-@bar("weigh-conserved", "simulated, all motions: last standstills at which the finals are not what happened", "=", 0,
+@bar("weigh-conserved", "simulated, all motions: standstills at which what was told is not what happened", "=", 0,
      "standstills", BENCH)  # fmt: skip
 def conserved() -> float:
-    """Scenes whose finals do not add up within 3 of their own sigmas and the drift's bound."""
+    """Standstills that do not add up within 3 of the weight's own sigmas and the drift's bound."""
     ran = [(standing(), "standing"), (moving(), "strolling"), (moving(), "tiles")]
     return sum(field(result, f"summary.{motion}.unaccounted") for result, motion in ran)
 

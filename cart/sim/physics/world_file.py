@@ -49,7 +49,7 @@ def world(tables: dict[str, Any]) -> Params:
         known = {f.name: f for f in fields(SECTIONS[section])}
         for name, value in table.items():
             if name not in known:
-                faults.append(f"[{section}] has no {name}{_nearest(name, known) or _elsewhere(name)}")
+                faults.append(f"[{section}] has no {name}{_hint(name, section)}")
             elif complaint := _wrong(known[name], value):
                 faults.append(f"[{section}] {complaint}")
             else:
@@ -111,10 +111,12 @@ def _nearest(name: str, known: dict[str, Any]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _elsewhere(name: str) -> str:
-    """Say where a name that was looked for in the wrong section is, or the nearest name of all sections."""
-    homes = {f.name: section for section, group in SECTIONS.items() for f in fields(group)}
+def _hint(name: str, section: str) -> str:
+    """Say where a name is that was looked for in the wrong section, or which name was meant."""
+    homes = {f.name: home for home, group in SECTIONS.items() for f in fields(group)}
     if name in homes:
         return f"; it is in [{homes[name]}]"
     near = difflib.get_close_matches(name, homes, n=1)
-    return f"; did you mean {near[0]} in [{homes[near[0]]}]?" if near else ""
+    if not near:
+        return ""
+    return f"; did you mean {near[0]}" + (f" in [{homes[near[0]]}]?" if homes[near[0]] != section else "?")

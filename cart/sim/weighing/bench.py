@@ -119,7 +119,7 @@ class Report:
             "false_per_hour": (len(false) + still.false) / hours if hours else None,
             "hours": hours,
             "false_in_basket": len(in_basket(false)) + still.in_basket,
-            "standstills": len(scenes),
+            "standstills": sum(len(scene.standstills) for scene in scenes),
             "unaccounted": len(unaccounted(scenes)),
         }
 

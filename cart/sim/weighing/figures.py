@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from cart.sim.weighing.intervals import quantile, quantile_interval, rate_interval, share_interval
-from cart.sim.weighing.items import MASSES_MG, Scene
+from cart.sim.weighing.items import MASSES_MG, Balance, Scene
 from cart.sim.weighing.matching import AT_ONCE, HELD, MISSED, Claim, Matched, Outcome
 
 METHODS = ("weight", "plateau")
@@ -84,9 +84,9 @@ def in_basket(false: Iterable[Claim]) -> list[Claim]:
     return [claim for claim in false if not claim.withdrawn]
 
 
-def unaccounted(scenes: Iterable[Scene]) -> list[Scene]:
-    """Return the scenes at whose last standstill the finals do not add up to what happened."""
-    return [scene for scene in scenes if abs(scene.unaccounted_mg) > scene.allowed_mg + DRIFT_MG]
+def unaccounted(scenes: Iterable[Scene]) -> list[Balance]:
+    """Return the standstills at which what was told does not add up to what happened."""
+    return [b for scene in scenes for b in scene.standstills if abs(b.over_mg) > b.allowed_mg + DRIFT_MG]
 
 
 def _matched(scene: Scene, method: str) -> Matched:

@@ -8,6 +8,7 @@ rates      Garwood's exact interval of a Poisson count
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import ceil, exp, inf, lgamma, log, sqrt
 
 Z = 1.959963984540054
@@ -37,11 +38,8 @@ def quantile_interval(values: Sequence[float], q: float) -> Interval:
 
     Its ends are two of the values; where there are too few of them, an end is infinite.
     """
-    n, ordered = len(values), sorted(values)
-    # X(r) lies above the quantile with P(Bin(n, q) < r), below or at it with P(Bin(n, q) >= r).
-    below = [_binomial_below(n, q, r) for r in range(n + 2)]
-    low = max((r for r in range(1, n + 1) if below[r] <= TAIL), default=None)
-    high = min((r for r in range(1, n + 1) if 1 - below[r] <= TAIL), default=None)
+    ordered = sorted(values)
+    low, high = _ranks(len(values), q)
     return (ordered[low - 1] if low else -inf), (ordered[high - 1] if high else inf)
 
 
@@ -52,6 +50,16 @@ def rate_interval(count: int, exposure: float) -> Interval:
     low = 0.0 if count == 0 else _root(lambda mean: 1 - _poisson_to(count - 1, mean) - TAIL, 0.0, float(count))
     high = _root(lambda mean: TAIL - _poisson_to(count, mean), float(count), count + 10 * sqrt(count + 1) + 10)
     return low / exposure, high / exposure
+
+
+@lru_cache(maxsize=1_000)
+def _ranks(n: int, q: float) -> tuple[int | None, int | None]:
+    """Return the ranks, from 1, of the two of n ordered values that hold the quantile; None for an open end."""
+    # X(r) lies above the quantile with P(Bin(n, q) < r), below or at it with P(Bin(n, q) >= r).
+    below = [_binomial_below(n, q, r) for r in range(n + 1)]
+    low = max((r for r in range(1, n + 1) if below[r] <= TAIL), default=None)
+    high = min((r for r in range(1, n + 1) if 1 - below[r] <= TAIL), default=None)
+    return low, high
 
 
 def _binomial_below(n: int, q: float, r: int) -> float:

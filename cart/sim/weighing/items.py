@@ -1,7 +1,8 @@
 """Scenes with items: a cart in one class of motion, into which things are put and from which they are taken.
 
-Each scene is one cart with 6 to 15 kg in it. The masses come in a random order, placed, dropped or lifted, 3 to 7 s
-apart, anywhere on the platform; the scene ends standing, long enough for every final. A quiet scene has no change.
+Each scene is one cart with 6 to 15 kg in it. The masses come in a random order, placed, dropped or lifted, 4 to 7 s
+apart, anywhere on the platform. Each scene begins and ends standing, long enough for every final; a quiet one has no
+change.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ from cart.sim.weighing.matching import Change, Claim, Matched, claims_of_plateau
 SECOND_US = 1_000_000
 MASSES_MG = tuple(grams * 1_000 for grams in (10, 20, 50, 100, 250, 500, 1_000, 2_000, 5_000))
 LOAD_MG_MIN, LOAD_MG_MAX = 6_000_000, 15_000_000
-SETTLE_S = 5
+STAND_S, SETTLE_S = 4, 4
+"""A cart is fetched standing, which gives its weight a first level; then it sets off."""
+
 LAST_WORDS_S = 9
 """At the end of a scene: 1 s to stop, a standstill, and 4 s at most to the last final."""
 
 STOP_OR_GO = 0.07
 """Chance in each second that a cart in stop and go stops, or goes on."""
+
+BELONGS_MS = 1_000
+AT_WORK_BEFORE_MS, AT_WORK_AFTER_MS = 1_500, 1_000
+"""A change is being made for so long before, and may be told for so long after, the hand lets go."""
 
 QUIET_PIECE_S = 600
 """A quiet time is cut into carts of 10 minutes each, with loads of their own."""
@@ -51,13 +58,21 @@ MOTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Balance:
+    """A standstill: what the weight had told by then less what had happened, and what its own sigmas allow (3)."""
+
+    t_ms: int
+    over_mg: int
+    allowed_mg: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What came of one scene.
 
     seconds          of the world's time
     weight, plateau  the changes against what each of the two told
-    unaccounted_mg   sum of the weight's finals less the sum of the true changes, at the last standstill
-    allowed_mg       what its own sigmas allow there (3 of them)
+    standstills      what was over at each of them
     trace            (t_ms, mg) for drawing
     """
 
@@ -67,8 +82,7 @@ class Scene:
     weight: Matched
     plateau: Matched
     claims: tuple[Claim, ...]
-    unaccounted_mg: int
-    allowed_mg: int
+    standstills: tuple[Balance, ...]
     trace: tuple[tuple[int, int], ...]
 
 
@@ -78,6 +92,7 @@ def item_scene(motion: str, number: int, seed: int, params: Params, masses_mg: t
     load_mg = random.randrange(LOAD_MG_MIN, LOAD_MG_MAX)
     platform = Platform(random.getrandbits(32), params, load_mg)
     feed = Feed(platform)
+    feed.run(STAND_S * SECOND_US)
     driven = drive(platform, MOTIONS[motion], params, random)
     _seconds(feed, driven, SETTLE_S)
     truth = []
@@ -100,6 +115,7 @@ def quiet_scene(motion: str, number: int, seed: int, seconds: int, params: Param
     random = Random(f"{seed} quiet {motion} {number}")
     platform = Platform(random.getrandbits(32), params, random.randrange(0, LOAD_MG_MAX))
     feed = Feed(platform)
+    feed.run(STAND_S * SECOND_US)
     _seconds(feed, drive(platform, MOTIONS[motion], params, random), seconds)
     return _scene(motion, number, feed, [])
 
@@ -126,8 +142,6 @@ def _seconds(feed: Feed, driven: Iterator[None], seconds: int) -> None:
 
 def _scene(motion: str, number: int, feed: Feed, truth: list[Change]) -> Scene:
     claims = claims_of_weight(feed.told)
-    sigma2 = sum(claim.sigma_mg**2 for claim in claims)
-    rests = [heard.event.sigma_mg for heard in feed.told if isinstance(heard.event, Standstill)]
     return Scene(
         motion,
         number,
@@ -135,7 +149,23 @@ def _scene(motion: str, number: int, feed: Feed, truth: list[Change]) -> Scene:
         matched(truth, claims),
         matched(truth, claims_of_plateau(feed.plateau_told)),
         tuple(claims),
-        sum(claim.last_mg for claim in claims) - sum(change.delta_mg for change in truth),
-        round(3 * (sigma2 + (rests[-1] ** 2 if rests else 0)) ** 0.5),
+        tuple(_balances(feed, truth, claims)),
         tuple(feed.trace),
     )
+
+
+def _balances(feed: Feed, truth: list[Change], claims: list[Claim]) -> Iterator[Balance]:
+    """Yield the balance at each standstill that was told, and at the end of the scene.
+
+    What is told within a second of a standstill belongs to it. One at which a hand is at work is no standstill.
+    """
+    rests = [(heard.t_ms, heard.event.sigma_mg) for heard in feed.told if isinstance(heard.event, Standstill)]
+    if not rests:
+        return
+    for t_ms, sigma_mg in [*rests, (feed.now_ms, rests[-1][1])]:
+        if any(-AT_WORK_BEFORE_MS < t_ms - change.released_ms < AT_WORK_AFTER_MS for change in truth):
+            continue
+        told = [claim for claim in claims if claim.t_ms <= t_ms + BELONGS_MS]
+        happened = sum(change.delta_mg for change in truth if change.released_ms <= t_ms)
+        sigma2 = sum(claim.sigma_mg**2 for claim in told) + sigma_mg**2
+        yield Balance(t_ms, sum(claim.last_mg for claim in told) - happened, round(3 * sigma2**0.5))

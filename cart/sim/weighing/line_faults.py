@@ -61,15 +61,15 @@ def frozen() -> Spoil:
 
 def slow() -> Spoil:
     """Return a converter whose rate strap fell off: 10 conversions a second, all in sequence."""
-    count = 0
+    seen: list[int] = []
 
     def spoil(sample: Sample, lines: bytes) -> bytes:
-        nonlocal count
         del lines
-        if sample.seq % 8:
+        seen.append(sample.seq)
+        number, part = divmod(len(seen) - 1, 8)
+        if part:
             return b""
-        count += 1
-        return encode(WeightLine((sample.seq + count) % SEQ_MODULUS, sample.t_us, sample.counts, 0))
+        return encode(WeightLine((seen[0] + number) % SEQ_MODULUS, sample.t_us, sample.counts, 0, sample.channels))
 
     return spoil
 

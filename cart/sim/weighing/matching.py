@@ -123,10 +123,12 @@ def _explains(claim: Claim, change: Change) -> bool:
 
 
 def _confirmed(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[int, ...]:
-    """Return the missed changes before this claim whose sum it is: as few of the last ones as do."""
+    """Return the missed changes before this claim whose sum it is; a standstill confirms all that is held, so the
+    most of them that do.
+    """
     missed = [n for n, o in enumerate(outcomes) if o.how == MISSED and o.change.released_ms <= claim.t_ms + BEFORE_MS]
     missed = missed[-HELD_MAX:]
-    for count in range(1, len(missed) + 1):
+    for count in range(len(missed), 0, -1):
         for some in combinations(reversed(missed), count):
             total = sum(outcomes[n].change.delta_mg for n in some)
             allowed = max(HELD_WITHIN_MG, abs(total) * HELD_WITHIN_PERCENT // 100)

@@ -117,9 +117,10 @@ def _case_trace(j: Judged) -> str:
 def _scene_trace(scene: Scene) -> str:
     outcomes, false = scene.weight.outcomes, scene.weight.false
     later = sum(outcome.how != AT_ONCE for outcome in outcomes)
+    over_mg = scene.standstills[-1].over_mg if scene.standstills else 0
     title = (
         f"{scene.motion} {scene.number + 1}: {len(outcomes)} changes, {later} not found at once, {len(false)} false,"
-        f" {scene.unaccounted_mg / 1e3:+.1f} g over at the end"
+        f" {over_mg / 1e3:+.1f} g over at the end"
     )
     drawing = svg(scene.trace, [outcome.change for outcome in outcomes], scene.claims, false)
     return _details(title, bool(later or false), drawing)

@@ -1,0 +1,84 @@
+"""What was told against what happened, in small numbers that can be checked by hand."""
+
+import pytest
+
+from cart.core.weight import LoadState, Step
+from cart.sim.weighing.feed import Heard
+from cart.sim.weighing.matching import AT_ONCE, HELD, MISSED, Change, Claim, claims_of_weight, matched
+
+
+def step(number, delta_mg, *, final=False, sigma_mg=900):
+    return Step(number, 0, 0, delta_mg, sigma_mg, "standing", final)
+
+
+def hows(result):
+    return [outcome.how for outcome in result.outcomes]
+
+
+def test_provisional_and_final_under_one_id_are_one_claim():
+    told = [Heard(100, step(1, 49_000)), Heard(150, LoadState("ok", 0)), Heard(1_500, step(1, 50_100, final=True))]
+    assert claims_of_weight(told) == [Claim(100, 49_000, 50_100, 900, True)]
+
+
+def test_a_final_of_nothing_takes_its_provisional_back():
+    assert Claim(0, 80_000, 300).withdrawn
+    assert not Claim(0, 80_000, 300, final=False).withdrawn
+    assert not Claim(0, 80_000, 60_000).withdrawn
+
+
+def test_a_change_is_found_with_its_delay_and_its_error():
+    result = matched([Change(1_000, 50_000)], [Claim(1_300, 40_000, 51_000)])
+    (outcome,) = result.outcomes
+    assert (outcome.how, outcome.delay_ms, outcome.error_mg, result.false) == (AT_ONCE, 300, 1_000, ())
+
+
+def test_what_is_known_before_the_hand_is_off_has_no_delay():
+    (outcome,) = matched([Change(1_000, 50_000)], [Claim(800, 50_000, 50_000)]).outcomes
+    assert outcome.delay_ms == 0
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        Claim(99, 50_000, 50_000),  # too early
+        Claim(5_600, 50_000, 80_000),  # too late, and too much for a confirmation
+        Claim(1_300, -50_000, -50_000),  # the wrong way
+        Claim(1_300, 90_000, 90_000),  # too much
+        Claim(1_300, 50_000, 0),  # taken back
+    ],
+)
+def test_a_claim_that_does_not_fit_is_false_and_the_change_missed(claim):
+    result = matched([Change(1_000, 50_000)], [claim])
+    assert hows(result) == [MISSED]
+    assert result.false == (claim,)
+
+
+def test_a_placement_that_is_told_in_two_leaves_a_false_half():
+    first, second = Claim(1_100, 600_000, 600_000), Claim(1_900, 400_000, 400_000)
+    result = matched([Change(1_000, 1_000_000)], [first, second])
+    assert hows(result) == [AT_ONCE]
+    assert result.false == (second,)
+
+
+def test_small_changes_that_were_held_are_confirmed_in_one():
+    truth = [Change(1_000, 20_000), Change(6_000, 50_000), Change(12_000, -10_000)]
+    result = matched(truth, [Claim(30_000, 61_000, 60_500)])
+    assert hows(result) == [HELD, HELD, HELD]
+    assert result.false == ()
+
+
+def test_a_confirmation_of_some_leaves_the_others_missed():
+    truth = [Change(1_000, 20_000), Change(6_000, 50_000), Change(12_000, -40_000)]
+    assert hows(matched(truth, [Claim(30_000, 50_000, 50_500)])) == [MISSED, HELD, MISSED]
+
+
+def test_nothing_confirms_what_comes_later():
+    claim = Claim(1_000, 50_000, 50_000)
+    result = matched([Change(6_000, 50_000)], [claim])
+    assert hows(result) == [MISSED]
+    assert result.false == (claim,)
+
+
+def test_two_equal_changes_need_two_claims():
+    truth = [Change(1_000, 50_000), Change(3_000, 50_000)]
+    assert hows(matched(truth, [Claim(1_200, 50_000, 50_000)])) == [AT_ONCE, MISSED]
