@@ -13,6 +13,9 @@ from tools.imaging.source import Image, examine
 # Faults of looking into an image that are reasons not to write it; a cut-off one is found by its partition table.
 UNUSABLE = ("IMAGE-LAYOUT", "IMAGE-TRUNCATED")
 
+# What the first start stores before it has grown the partition: machine-id, keys, database. `build` leaves much more.
+FIRST_START_BYTES = 4 << 20
+
 
 def gather(
     path: Path,
@@ -81,4 +84,6 @@ def look_into(path: Path, known: ImageFacts) -> ImageFacts:
         machine=found.machine,
         dirty_ext4=(found.dirty,) if found.dirty else (),
         unknown_features=found.unknown_features,
+        free_bytes=found.root_free_bytes,
+        needed_bytes=FIRST_START_BYTES,
     )

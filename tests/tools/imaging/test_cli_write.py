@@ -15,6 +15,7 @@ import pytest
 from tests.tools import loops
 from tests.tools.imaging import synthetic
 from tools.imaging import cli, cli_write, image_facts, one_card, results
+from tools.imaging.entries import Entry
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import Options
 from tools.imaging.results import CardResult
@@ -84,7 +85,8 @@ def test_a_mounted_card_is_refused(tmp_path, image, card):
     subprocess.run([shutil.which("mke2fs") or "/sbin/mke2fs", "-q", "-F", card], check=True)
     place = tmp_path / "mounted"
     place.mkdir()
-    if subprocess.run(["mount", card, str(place)], capture_output=True).returncode:
+    # Only for reading: some seconds after it was mounted for more, ext4 writes to it by itself.
+    if subprocess.run(["mount", "-o", "ro", card, str(place)], capture_output=True).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         assert refused(tmp_path, card, image) == "mounted"
@@ -155,6 +157,14 @@ def test_an_image_whose_root_cannot_be_trusted_is_refused(tmp_path, stock, copie
             file.write(bytes(1024))
     with loops.loop(tmp_path, damaged.stat().st_size + MIB) as device:
         assert refused(tmp_path, device, damaged) == code
+
+
+def test_an_image_with_a_full_root_is_refused(tmp_path, stock, copied):
+    full = copied(stock())
+    root = image_facts.facts.opened(full).root
+    root.write([Entry("/opt/large", data=b"x" * (root.header().free_bytes - 3 * MIB))])
+    with loops.loop(tmp_path, full.stat().st_size + MIB) as device:
+        assert refused(tmp_path, device, full) == "no-free-space"
 
 
 @pytest.mark.parametrize("typed", ["loop99", ""])
