@@ -7,8 +7,9 @@ The unit is not in the frame: the number of decimals gives it away, and the one 
 a pound taken for a kilogram is a price times 2.2. Status bits: 7 parity, 6 always 1, 5 net, 4 centre of zero, 3 outside
 the zero capture range, 2 under zero, 1 over capacity, 0 in motion. Bit 6 is no error, although drivers that are widely
 used take it for one and then report a weight of 0; there are also scales that leave it out, so it is not looked at.
-The older 8213 sends pounds as WW.WW, and so do scales that imitate it for every unit: that is refused too.
-Source: DIVA service manual, 6.1.3.2 to 6.1.4.3. Parity is the only check.
+The manual's section before it, taken to be the older 8213, has pounds as WW.WW: that is refused too, since it may as
+well be a frame that lost a digit. Scales that imitate the 8213 (3700LP p. 11) send XXX.XX for pounds, kilograms and
+ounces alike: they are not for these decoders. Source: DIVA service manual, 6.1.3.2 to 6.1.4.3. Parity is the only check.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _read(found: re.Match[bytes], unit: str) -> Indication:
     if found["status"] is not None:
         return _status(found["status"][0], found[0])
     if found["short"] is not None:
-        return faulty("four digits, as the older protocol 8213 sends them: the unit is not known", found[0])
+        return faulty("four digits, as the older 8213 sends them: its unit is not known", found[0])
     if found[unit] is None:
         return faulty(f"its decimals are not those of {unit}: the scale is set to another unit", found[0])
     return weighed(found[unit].decode(), unit, moving=False, net=bool(found["net"]), raw=found[0])
