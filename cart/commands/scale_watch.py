@@ -276,7 +276,7 @@ class View:
                 if state != OK:
                     self.recent.clear()
                 self._say(t_ns, {"state": state}, f"state: {state}")
-            case Standstill(gross_mg=gross_mg):
+            case Standstill(gross_mg=gross_mg) if self.calibration:
                 self.stands_mg = gross_mg
             case Step() if self.calibration:
                 self.stands_mg = None
