@@ -23,9 +23,7 @@ def main() -> int:
     """Run one verb with the Python that has what it needs, and return the exit code."""
     if find_spec("msgspec") is None or find_spec("packaging") is None:
         if not PYTHON.exists() or Path(sys.prefix) == PYTHON.parent.parent:
-            print(
-                "image: needs the environment of this checkout: run ./tools/test once, which makes it", file=sys.stderr
-            )
+            print("image: needs the environment of this checkout: bash tools/setup.sh makes it", file=sys.stderr)
             return 2
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
     sys.path.insert(0, str(ROOT))

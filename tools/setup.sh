@@ -1,5 +1,9 @@
 # Sets a checkout up: system packages by apt, then .venv with the package and its extras.
-# Sourced by tools/test, tools/bench and tools/bars, which call `set_up test` or `set_up bench`.
+# Sourced by tools/test, tools/bench and tools/bars, which call `set_up test` or `set_up bench`; run by itself,
+# it sets up what tools/image.py needs, and runs no test:
+#
+#     bash tools/setup.sh
+#
 # Idempotent: what is there is left alone, and a stamp in .venv makes the second time quick.
 # For Debian 12 and 13, Ubuntu 24.04 and later, Raspberry Pi OS; elsewhere it names what is missing.
 # shellcheck shell=bash
@@ -11,7 +15,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 say() { printf '== %s\n' "$*" >&2; }
 
-# set_up PURPOSE: `test` takes all tools, `bench` only what the bench needs.
+# set_up PURPOSE: `test` takes all tools, `bench` only what the bench needs, `images` what tools/image.py needs.
 set_up() {
     local purpose=$1
     set_up_system "$purpose"
@@ -20,6 +24,12 @@ set_up() {
 
 set_up_system() {
     local purpose=$1 wanted=() extra=()
+    if [ "$purpose" = images ]; then
+        mapfile -t wanted < <(missing_image_packages)
+        find_python >/dev/null || wanted+=(python3 python3-venv)
+        [ ${#wanted[@]} -eq 0 ] || apt_install "${wanted[@]}" || exit 2
+        return
+    fi
     has_libzbar || wanted+=(libzbar0)
     command -v mosquitto >/dev/null || wanted+=(mosquitto)
     find_python >/dev/null || wanted+=(python3 python3-venv)
@@ -104,7 +114,7 @@ apt_install() {
 set_up_python() {
     local purpose=$1 extras stamp python options=()
     case "$purpose" in
-        test) extras=dev,web ;;
+        test | images) extras=dev,web ;;
         *) extras=web ;;
     esac
     if on_raspberry_pi; then
@@ -131,3 +141,9 @@ set_up_python() {
 }
 
 on_raspberry_pi() { grep -qs 'Raspberry Pi' /proc/device-tree/model; }
+
+# Sourced, $0 is who sources it.
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    set_up images
+    say "ready: ./tools/image.py --help"
+fi

@@ -52,6 +52,19 @@ def test_programs_for_images_are_installed_for_the_tests_and_not_for_the_bench(r
     assert bash(repository, script + "set_up_system bench").stderr == ""
 
 
+def test_for_images_only_their_programs_are_wanted_and_they_are_not_optional(repository):
+    script = f"{WITHOUT_RIGHTS}\nhas_libzbar() {{ false; }}\nhas_chromium() {{ false; }}\n"
+    lacking = bash(repository, script + "missing_image_packages() { echo mtools; }\nset_up_system images")
+    assert lacking.returncode == 2
+    assert lacking.stderr.strip().endswith("apt-get install -y --no-install-recommends mtools")
+    assert bash(repository, script + "missing_image_packages() { :; }\nset_up_system images").returncode == 0
+
+
+def test_sourced_it_sets_up_nothing_by_itself(repository):
+    result = bash(repository, "declare -F set_up")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "set_up\n", "")
+
+
 def test_an_interpreter_that_does_not_run_is_passed_over(repository, tmp_path):
     real = bash(repository, "find_python").stdout.strip()
     for name, text in (("python3", "exit 127"), ("python3.13", "exit 127"), ("python3.12", f'exec {real} "$@"')):
