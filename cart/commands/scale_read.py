@@ -82,4 +82,5 @@ def _line(said: Indication, t_ms: int, output: str) -> str:
         shown = {"kind": said.kind, "mass_mg": said.mass_mg, "shown": said.shown, "net": said.net, "why": said.why}
         return json.dumps({"t_ms": t_ms, **shown, "raw": said.raw.hex(" ")})
     net = {True: "net", False: "gross", None: ""}[said.net]
-    return f"{t_ms / 1000:8.2f} s  {said.kind:<8}  {said.shown:>12}  {net:<5}  {said.why}".rstrip()
+    raw = f" [{said.raw.hex(' ')}]" if said.kind == Kind.FAULTY else ""
+    return f"{t_ms / 1000:8.2f} s  {said.kind:<8}  {said.shown:>12}  {net:<5}  {said.why}{raw}".rstrip()

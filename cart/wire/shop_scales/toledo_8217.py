@@ -9,7 +9,8 @@ the zero capture range, 2 under zero, 1 over capacity, 0 in motion. Bit 6 is no 
 used take it for one and then report a weight of 0; there are also scales that leave it out, so it is not looked at.
 The manual's section before it, taken to be the older 8213, has pounds as WW.WW: that is refused too, since it may as
 well be a frame that lost a digit. Scales that imitate the 8213 (3700LP p. 11) send XXX.XX for pounds, kilograms and
-ounces alike: they are not for these decoders. Source: DIVA service manual, 6.1.3.2 to 6.1.4.3. Parity is the only check.
+ounces alike: they are not for these decoders. Parity is the only check.
+Source: DIVA service manual, 6.1.3.2 to 6.1.4.3.
 """
 
 from __future__ import annotations
