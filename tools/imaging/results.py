@@ -82,8 +82,10 @@ def add(folder: Path, result: CardResult) -> Path:
         _replace(path, json.dumps(asdict(result), indent=2, ensure_ascii=False) + "\n")
         with closing(_database(folder)) as database:
             _insert(database, result)
-            rows = _rows(database)
-        _write_table(folder / TABLE, rows)
+            # Two readers may finish at once: until the table is written no other result comes in between.
+            database.execute("BEGIN IMMEDIATE")
+            _write_table(folder / TABLE, _rows(database))
+            database.execute("COMMIT")
     except (OSError, sqlite3.Error) as error:
         raise Fault("CARD-RESULTS", f"{folder}: {error}") from None
     return path

@@ -6,6 +6,7 @@ import lzma
 import shutil
 import sqlite3
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -225,6 +226,25 @@ def test_where_no_result_can_be_kept_nothing_is_begun(tmp_path, capsys, words):
     assert cli.main([*words, "--results", str(tmp_path / "taken"), "-o", "json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["fault"], "taken" in told["detail"]) == ("CARD-RESULTS", True)
+
+
+def test_two_readers_that_finish_at_once_write_the_table_one_after_the_other(tmp_path, monkeypatch):
+    made = [CardResult("2026-01-01T00:00:00Z", f"c-{n}", "i.img", "", "/dev/x", str(n), "", 0, "ok") for n in range(24)]
+    write_table, inside, met = results._write_table, [], []
+
+    def watched(path, rows):
+        met.extend(inside)
+        inside.append(len(rows))
+        write_table(path, rows)
+        inside.pop()
+
+    monkeypatch.setattr(results, "_write_table", watched)
+    with ThreadPoolExecutor(4) as readers:
+        list(readers.map(lambda result: results.add(tmp_path, result), made))
+    assert met == [], "another result was on its way into the table"
+    rows = list(csv.DictReader((tmp_path / "cards.csv").open(newline="")))
+    assert sorted(row["cart"] for row in rows) == sorted(result.cart for result in made)
+    assert len(list(tmp_path.glob("*.json"))) == len(made)
 
 
 def test_a_devices_name_for_itself_is_not_calculated_by_a_spreadsheet(tmp_path):
