@@ -74,8 +74,10 @@ class Adc:
         taps = ends[:, None] - np.arange(len(self._kernel))[None, :]
         counts = self._counts(grams[:, taps] @ self._kernel)
         micro_g = self._micro_g(felt[:, taps - self._late] @ self._kernel)
+        full = np.any((counts >= FULL_SCALE) | (counts <= -FULL_SCALE - 1), axis=0)
+        counts = np.clip(counts, -FULL_SCALE - 1, FULL_SCALE)
         steps = ends - memory + first
-        return [self._sample(int(step), counts[:, n], micro_g[:, n]) for n, step in enumerate(steps)]
+        return list(map(self._sample, steps.tolist(), counts.T.tolist(), full.tolist(), micro_g.T.tolist()))
 
     def _counts(self, grams: np.ndarray) -> np.ndarray:
         p, channels = self._params, len(grams)
@@ -93,12 +95,9 @@ class Adc:
         micro_g[2] += 1e6
         return np.rint(micro_g).astype(np.int64)
 
-    def _sample(self, step: int, counts: np.ndarray, micro_g: np.ndarray) -> Sample:
-        saturated = bool(np.any((counts >= FULL_SCALE) | (counts <= -FULL_SCALE - 1)))
-        channels = tuple(int(c) for c in np.clip(counts, -FULL_SCALE - 1, FULL_SCALE))
+    def _sample(self, step: int, channels: list[int], saturated: bool, micro_g: list[int]) -> Sample:
         seq, self._taken = self._taken % SEQ_MODULUS, self._taken + 1
         t_us = (self._start_us + step * STEP_US) % T_US_MODULUS
         flags = FLAG_SATURATED if saturated else 0
-        ax_ug, ay_ug, az_ug = (int(a) for a in micro_g)
-        several = channels if len(channels) > 1 else ()
-        return Sample(seq, t_us, sum(channels), flags, ax_ug, ay_ug, az_ug, several)
+        several = tuple(channels) if len(channels) > 1 else ()
+        return Sample(seq, t_us, sum(channels), flags, *micro_g, several)
