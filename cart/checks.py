@@ -13,45 +13,20 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
-from cart import config
+from cart import config, scale_checks
 from cart.clock import NS_PER_MS, SystemClock
-from cart.faults import EXIT_FAILED, EXIT_HARDWARE, Fault
-
-OK, WARN, BAD, SIMULATED = "ok", "!", "x", "simulated"
+from cart.faults import EXIT_HARDWARE, Fault
+from cart.findings import BAD, OK, SIMULATED, WARN, Finding, of_fault
 
 DISK_BAD_MB = 200
 DISK_LOW_MB = 1_000
 # Before this the clock was never set: a Raspberry Pi has no battery clock and starts in the past. 2026-01-01 UTC.
 WALL_MS_MIN = 1_767_225_600_000
-MS_PER_DAY = 86_400_000
 CONNECT_TIMEOUT_S = 1
 TEST_CODE = "9521234567899"
 # vcgencmd get_throttled: bits of what is so now; the same bits 16 higher say that it was so since boot.
 THROTTLED_NOW = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "too hot"}
-
-
-class Finding(NamedTuple):
-    """What one check found.
-
-    state  one of ok, !, x, simulated
-    mend   what to do about it; empty where nothing
-    """
-
-    state: str
-    name: str
-    text: str
-    mend: str = ""
-    exit_code: int = EXIT_FAILED
-
-
-def of_fault(name: str, fault: Fault) -> Finding:
-    """Return the finding for a fault; where its next step is this very command, the likely causes are named instead."""
-    mend = fault.text.next_step
-    if "cart doctor" in mend:
-        mend = "likely: " + "; ".join(fault.text.causes)
-    return Finding(BAD, name, f"{fault.code}: {fault.text.meaning}: {fault.detail}", mend, fault.text.exit_code)
 
 
 # -- the machine ---------------------------------------------------------------
@@ -120,23 +95,6 @@ def port(settings: config.Config) -> Iterator[Finding]:
         holders = _holders(place) if kind == "serial" else []
         text = f"{place}, held by {', '.join(holders)}" if holders else place
         yield Finding(OK, "port", text, "only one program may read it" if len(holders) > 1 else "")
-
-
-def calibration(settings: config.Config) -> Iterator[Finding]:
-    """The calibration record in force, its whole chain checked."""
-    from cart.edge.calibration_file import read_calibration
-
-    path = Path(settings.scale.calibration)
-    if settings.scale.device == "simulated" and not path.exists():
-        yield Finding(SIMULATED, "calibration", "a bench world brings its own")
-        return
-    record = read_calibration(path)
-    age_days = (SystemClock().wall_ms() - record.wall_ms) // MS_PER_DAY
-    text = f"{age_days} days old, {record.counts_per_kg} counts per kg, off by {record.residual_max_mg} mg at most"
-    if record.cart == settings.cart.id:
-        yield Finding(OK, "calibration", text)
-    else:
-        yield Finding(WARN, "calibration", f"{text}; made on {record.cart}", "cart scale calibrate")
 
 
 # -- the camera, and what looks at its pictures ------------------------------------
@@ -330,7 +288,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("machine", wall_clock),
     ("machine", power),
     ("scale", port),
-    ("scale", calibration),
+    ("scale", scale_checks.calibration),
+    ("scale", scale_checks.readings),
     ("camera", device),
     ("camera", model),
     ("camera", barcodes),

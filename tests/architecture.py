@@ -11,7 +11,11 @@ from typing import NamedTuple
 # What a folder, or a module at the top, may import of the package. The longest matching entry counts.
 MAY_IMPORT = {
     "cart/__init__.py": (),
-    "cart/checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults"),
+    "cart/checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults", "cart.findings",
+                       "cart.scale_checks"),
+    "cart/scale_checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults",
+                             "cart.findings"),
+    "cart/findings.py": ("cart.faults",),
     "cart/clock.py": (),
     "cart/config.py": ("cart.config_text", "cart.faults"),
     "cart/config_text.py": (),

@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 from cart import config
-from cart.checks import BAD, CHECKS, OK, SIMULATED, WARN, Check, Finding, of_fault
+from cart.checks import CHECKS, Check
 from cart.commands.config import file_in_use
 from cart.faults import EXIT_CONFIGURATION, EXIT_OK, Fault
+from cart.findings import BAD, OK, SIMULATED, WARN, Finding, of_fault
 
 _COLOURS = {OK: "32", WARN: "33", BAD: "31", SIMULATED: "36"}
 

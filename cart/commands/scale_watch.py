@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cart import config
-from cart.checks import BAD
 from cart.clock import SystemClock
 from cart.commands.config import file_in_use
 from cart.commands.doctor import settings_in_use
@@ -44,6 +43,7 @@ from cart.core.weight_values import NO_DATA, OK, Calibration, Limits, LoadState,
 from cart.edge import terminal
 from cart.edge.calibration_file import read_calibration
 from cart.faults import EXIT_FAILED, EXIT_OK, Fault
+from cart.findings import BAD
 
 if TYPE_CHECKING:
     from cart.ports import Source
