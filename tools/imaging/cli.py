@@ -127,6 +127,8 @@ def _add_wheelhouse(verbs: Any) -> None:
 
 
 def _wheelhouse(args: argparse.Namespace) -> int:
+    progress = Progress(quiet=args.output == "json")
+    progress.say(f"fetching the wheels of {args.release} into {args.out}: some 50 MB the first time")
     record = wheelhouse.fetch(args.release, args.out, device.requirements())
     _print(args, record, lambda: f"{len(record['wheels'])} wheels for {record['release']} in {args.out}")
     return EXIT_OK
