@@ -32,13 +32,14 @@ exit codes: 0 ok, 1 refused, 2 usage, 3 configuration, 4 card or reader
 FLEET_TEXT = """\
 Write one card for each row of a table, with the cart's identity in it, and keep a result for each card.
 
-carts.csv, with commas, semicolons or tabs, has a row for each cart. Columns: `cart`, its number; `device`, where its card
-is (else --device); `serial`, what must be there (else you are asked); `image`, one that is stamped already (else one is
-stamped from --base); and chain, store, token, wifi_ssid, wifi_passphrase, wifi_country, profile, calibration, store_key,
-timezone as in the file that `stamp --cart` takes. What all carts share is in such a file, given with --common.
+carts.csv, with commas, semicolons or tabs, has a row for each cart. Columns: `cart`, its number; `device`, where
+its card is (else --device); `serial`, what must be there (else you are asked); `image`, one that is stamped already
+(else one is stamped from --base); and chain, store, token, wifi_ssid, wifi_passphrase, wifi_country, profile,
+calibration, store_key, timezone as in the file that `stamp --cart` takes. What all carts share is in such a file,
+given with --common.
 
-All rows, and the files that they name, are checked before the first card is written. Carts that have a good card are left
-out unless --again. Stamped images hold secrets and are deleted once they are on the card.
+All rows, and the files that they name, are checked before the first card is written. Carts that have a good card
+are left out unless --again. Stamped images hold secrets and are deleted once they are on the card.
 
 exit codes: 0 every cart has a good card, 1 one has not, 2 usage, 3 configuration
 """
