@@ -126,6 +126,22 @@ def test_one_flipped_byte_anywhere_is_found_and_its_offset_named(tmp_path):
             assert writer.check_card(card, image, QUIET) is None
 
 
+def test_what_the_kernel_remembers_of_a_card_is_not_taken_for_the_card(tmp_path):
+    image = examine(loops.make_image(tmp_path / "i.img", 6 * MIB, holes=0))
+    with loops.loop(tmp_path, 8 * MIB) as device:
+        with Card(device) as card:
+            write(card, image, tmp_path)
+        with open(device, "rb") as kept:  # while it is open, the kernel keeps what was read
+            assert kept.read(6 * MIB) == image.path.read_bytes()
+            loops.flip(tmp_path / "card", 3_456_789)  # on the card itself, behind the kernel's back
+            kept.seek(0)
+            assert kept.read(6 * MIB) == image.path.read_bytes()
+            with Card(device, write=False) as card:
+                found = writer.check_card(card, image, QUIET)
+    assert found is not None
+    assert found.first_bad_offset == 3_456_789
+
+
 def test_a_worn_card_is_told_with_the_first_bad_byte_and_does_not_boot(tmp_path):
     image = examine(loops.make_image(tmp_path / "i.img", 12 * MIB, holes=0))
     with loops.loop(tmp_path, 16 * MIB) as device:
