@@ -1,5 +1,6 @@
 """The simulated basket obeys the physics it states, and nothing but its seed."""
 
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -29,18 +30,26 @@ def eventful(platform, pieces):
     platform.ground(1.0, 0.5, 6.0)
     platform.push_to(1_000)
     platform.add(500_000, "drop", 2 * SECOND)
+    platform.add(300_000, "place", 3 * SECOND)
+    platform.tilt_to(30)
+    platform.lean(5_000, SECOND, where=(0.0, 1.0))
+    platform.fidget(4_000, 2 * SECOND)
+    platform.roll(800_000)
+    platform.touch_rim(0.1)
+    platform.kelvin_per_s = 0.1
     samples = []
     for piece_us in pieces:
         samples += platform.advance(piece_us)
     return samples
 
 
-def test_the_same_seed_gives_the_same_samples_however_time_is_cut():
-    cut = Random(1)
+@pytest.mark.parametrize("cells", [1, 4])
+def test_the_same_seed_gives_the_same_samples_however_time_is_cut(cells):
+    cut, params = Random(1), replace(PARAMS, cells=cells)
     pieces = [cut.randrange(1, 200) * 625 for _ in range(100)]
-    whole = eventful(Platform(9, load_mg=3_000_000), [sum(pieces)])
-    assert eventful(Platform(9, load_mg=3_000_000), pieces) == whole
-    assert eventful(Platform(10, load_mg=3_000_000), pieces) != whole
+    whole = eventful(Platform(9, params, 3_000_000), [sum(pieces)])
+    assert eventful(Platform(9, params, 3_000_000), pieces) == whole
+    assert eventful(Platform(10, params, 3_000_000), pieces) != whole
 
 
 def test_samples_come_at_the_rate_and_with_the_clock_of_the_converter():

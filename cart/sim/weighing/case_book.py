@@ -6,6 +6,7 @@ from functools import partial
 
 from cart.sim.weighing import line_faults
 from cart.sim.weighing.cases import Case, Stage
+from cart.sim.weighing.feed import Spoil
 from cart.sim.weighing.matching import Change
 
 KG = 1_000_000
@@ -151,7 +152,7 @@ def _put_and_taken(s: Stage) -> None:
     s.wait(7)
 
 
-def _line(s: Stage, fault: object) -> None:
+def _line(s: Stage, fault: Spoil) -> None:
     s.wait(s.random.random())
     s.break_line(fault, FAULT_S)
     s.wait(5)

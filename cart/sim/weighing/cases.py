@@ -13,7 +13,7 @@ from random import Random
 
 from cart.core.weight import LoadState, Standstill, Step
 from cart.sim.physics import Params, Platform
-from cart.sim.weighing.feed import Feed, Heard
+from cart.sim.weighing.feed import Feed, Heard, Spoil
 from cart.sim.weighing.matching import MISSED, Change, Claim, claims_of_weight, matched
 
 RIGHT, UNNAMED, WRONG = "right", "unnamed", "wrong"
@@ -53,11 +53,10 @@ class Stage:
         released_us = self.platform.add(mass_mg, "lift" if mass_mg < 0 else kind, where=where)
         self.truth.append(Change(released_us // 1_000, mass_mg))
 
-    def break_line(self, fault: object, seconds: float) -> None:
+    def break_line(self, fault: Spoil, seconds: float) -> None:
         """Let the line have a fault for a while (at least 1 s), and look for a weight when it should have a name."""
-        assert callable(fault)
         self.fault_ms = [self.feed.now_ms]
-        self.feed.spoil = fault  # type: ignore[assignment]
+        self.feed.spoil = fault
         self.wait(NAMED_WITHIN_MS / 1_000)
         self.stale = self.feed.weight.gross_mg is not None
         self.wait(seconds - NAMED_WITHIN_MS / 1_000)
@@ -112,7 +111,7 @@ def judged(case: Case, number: int, seed: int, params: Params) -> Judged:
     told = [name for name in dict.fromkeys(name for _, name in names) if name != "ok"]
     if stage.fault_ms:
         verdict, remark = _of_fault(case, stage, names, claims)
-        told.append(remark) if remark else None
+        told += [remark] * bool(remark)
         verdict = WRONG if false or missed else verdict
     elif false or missed:
         verdict = WRONG

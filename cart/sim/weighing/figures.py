@@ -17,6 +17,9 @@ ERROR_MASS_MG_MAX = 1_000_000
 PROMISED_MG = {"standing": 10_000, "strolling": 50_000, "tiles": 250_000}
 """What must be found at once, by class of motion; smaller changes may be held until the next standstill."""
 
+LARGEST = 5
+"""So many false changes are shown with their mass."""
+
 DRIFT_MG = 12_000
 """Beside its own sigmas, what drift may leave over at a standstill: the tracking's bound in motion, and an edge."""
 
@@ -49,7 +52,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """What was told in a time without changes, by one method: a rate an hour, and what would reach the basket."""
+    """What was told in a time without changes, by one method.
+
+    per_hour      the rate;  in_basket: how many were not taken back
+    masses_mg     what they claimed, the largest first, at most LARGEST of them
+    """
 
     motion: str
     method: str
@@ -57,6 +64,7 @@ class Quiet:
     false: int
     per_hour: Figure
     in_basket: int
+    masses_mg: tuple[int, ...]
 
 
 def rows(motion: str, scenes: Sequence[Scene]) -> list[Row]:
@@ -76,7 +84,8 @@ def quiet(motion: str, scenes: Sequence[Scene], method: str) -> Quiet:
     hours = sum(scene.seconds for scene in scenes) / 3_600
     low, high = rate_interval(len(false), hours) if hours else (0.0, 0.0)
     per_hour = Figure(len(false) / hours if hours else None, low, high)
-    return Quiet(motion, method, hours, len(false), per_hour, len(in_basket(false)))
+    largest = sorted((claim.first_mg for claim in false), key=abs, reverse=True)[:LARGEST]
+    return Quiet(motion, method, hours, len(false), per_hour, len(in_basket(false)), tuple(largest))
 
 
 def in_basket(false: Iterable[Claim]) -> list[Claim]:

@@ -8,7 +8,7 @@ change.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from cart.core.weight import Standstill
@@ -117,7 +117,9 @@ def quiet_scene(motion: str, number: int, seed: int, seconds: int, params: Param
     feed = Feed(platform)
     feed.run(STAND_S * SECOND_US)
     _seconds(feed, drive(platform, MOTIONS[motion], params, random), seconds)
-    return _scene(motion, number, feed, [])
+    scene = _scene(motion, number, feed, [])
+    # Hours in which nothing was told are not drawn.
+    return scene if scene.claims else replace(scene, trace=())
 
 
 def drive(platform: Platform, motion: Motion, params: Params, random: Random) -> Iterator[None]:

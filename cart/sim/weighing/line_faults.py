@@ -24,26 +24,22 @@ from cart.wire.loadcell import (
 
 def silent(sample: Sample, lines: bytes) -> bytes:
     """Nothing comes: a broken wire, a dead converter, an unplugged cable."""
-    del sample, lines
     return b""
 
 
 def desync(sample: Sample, lines: bytes) -> bytes:
     """The clock slipped by a pulse: every bit one place to the left, and the extra pulses are not 1."""
-    del lines
     shifted = ((sample.counts << 1 | 1) + FULL_SCALE + 1) % (2 * FULL_SCALE + 2) - FULL_SCALE - 1
     return _line(sample, shifted, FLAG_DESYNC)
 
 
 def saturated(sample: Sample, lines: bytes) -> bytes:
     """A broken bridge: the converter sits at the end of its range."""
-    del lines
-    return _line(sample, FULL_SCALE, FLAG_SATURATED)
+    return _line(sample, FULL_SCALE * max(1, len(sample.channels)), FLAG_SATURATED)
 
 
 def starved(sample: Sample, lines: bytes) -> bytes:
     """The supply is below its limit, and the firmware says so; the counts look well."""
-    del lines
     return _line(sample, sample.counts, FLAG_POWER_LOW)
 
 
@@ -52,8 +48,8 @@ def frozen() -> Spoil:
     first: list[int] = []
 
     def spoil(sample: Sample, lines: bytes) -> bytes:
-        del lines
-        first.append(sample.counts) if not first else None
+        if not first:
+            first.append(sample.counts)
         return _line(sample, first[0], 0) + _felt(sample)
 
     return spoil
@@ -64,7 +60,6 @@ def slow() -> Spoil:
     seen: list[int] = []
 
     def spoil(sample: Sample, lines: bytes) -> bytes:
-        del lines
         seen.append(sample.seq)
         number, part = divmod(len(seen) - 1, 8)
         if part:
@@ -78,7 +73,6 @@ def garbage(random: Random) -> Spoil:
     """Return a line on which only noise comes, as at a wrong speed: as many bytes as were sent."""
 
     def spoil(sample: Sample, lines: bytes) -> bytes:
-        del sample
         return random.randbytes(len(lines))
 
     return spoil
@@ -88,7 +82,6 @@ def flipped(random: Random, share: float) -> Spoil:
     """Return a line on which a bit is wrong in this share of the conversions."""
 
     def spoil(sample: Sample, lines: bytes) -> bytes:
-        del sample
         if random.random() >= share:
             return lines
         at = random.randrange(len(lines))
@@ -101,7 +94,6 @@ def gaps(random: Random, share: float) -> Spoil:
     """Return a line that loses this share of the conversions, one by one."""
 
     def spoil(sample: Sample, lines: bytes) -> bytes:
-        del sample
         return b"" if random.random() < share else lines
 
     return spoil
@@ -112,8 +104,8 @@ def restarted() -> Spoil:
     begin: list[Sample] = []
 
     def spoil(sample: Sample, lines: bytes) -> bytes:
-        del lines
-        begin.append(sample) if not begin else None
+        if not begin:
+            begin.append(sample)
         seq = (sample.seq - begin[0].seq) % SEQ_MODULUS
         t_us = (sample.t_us - begin[0].t_us) % T_US_MODULUS
         flags = FLAG_FIRST if sample is begin[0] else 0
@@ -124,9 +116,10 @@ def restarted() -> Spoil:
 
 
 def _line(sample: Sample, counts: int, flags: int) -> bytes:
-    channels = (counts,) * len(sample.channels)
-    total = sum(channels) if channels else counts
-    return encode(WeightLine(sample.seq, sample.t_us, total, flags, channels))
+    """Return the $W line with other counts, shared out where there are four cells."""
+    cells = max(1, len(sample.channels))
+    each = tuple((counts + n) // cells for n in range(cells))
+    return encode(WeightLine(sample.seq, sample.t_us, counts, flags, each if sample.channels else ()))
 
 
 def _felt(sample: Sample) -> bytes:

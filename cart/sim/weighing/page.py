@@ -46,25 +46,9 @@ def html(report: Report) -> str:
         "<h1>Weighing on simulated carts</h1>",
         f"<p class=warn>{'<br>'.join(escape(line) for line in tables.HEAD)}</p><p>{escape(about)}</p>",
         "<h2>Changes of load</h2>",
-        _table(
-            ("motion", "mass", "method", "n", "found at once", "held", "delay s", "p95", "error g", "p95"),
-            [tables.change_cells(row) for row in report.rows],
-        ),
+        _table(tables.CHANGES_HEAD, map(tables.change_cells, report.rows)),
         "<h2>When nothing changes</h2>",
-        _table(
-            ("motion", "method", "hours", "false", "an hour", "kept"),
-            [
-                (
-                    q.motion,
-                    q.method,
-                    f"{q.hours:.2f}",
-                    str(q.false),
-                    tables.with_interval(q.per_hour, 1, 2),
-                    str(q.in_basket),
-                )
-                for q in report.quiet
-            ],
-        ),
+        _table(tables.QUIET_HEAD, map(tables.quiet_cells, report.quiet)),
         "<h2>Cases</h2>",
         _cases(report.cases),
         _costs(report),

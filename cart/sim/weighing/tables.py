@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from cart.sim.weighing.bench import Report
 from cart.sim.weighing.case_book import CASES
-from cart.sim.weighing.figures import PROMISED_MG, Figure, Row
+from cart.sim.weighing.figures import PROMISED_MG, Figure, Quiet, Row
 
 HEAD = (
     "SIMULATED. Assumed: every parameter of the world (--print-world), above all how floors shake a cart.",
     "Measured on a load cell or a cart: nothing. Figures in brackets: 95 % intervals.",
 )
+CHANGES_HEAD = ("motion", "mass", "method", "n", "found at once", "held", "delay s", "p95", "error g", "p95")
+QUIET_HEAD = ("nothing happens", "method", "hours", "false", "an hour", "kept", "largest g")
 
 
 def text(report: Report) -> str:
@@ -34,8 +36,7 @@ def text(report: Report) -> str:
 
 def changes(report: Report) -> str:
     """Return the table of changes by motion, mass and method."""
-    head = ("motion", "mass", "method", "n", "found at once", "held", "delay s", "p95", "error g", "p95")
-    return aligned([head, *(change_cells(row) for row in report.rows)])
+    return aligned([CHANGES_HEAD, *(change_cells(row) for row in report.rows)])
 
 
 def change_cells(row: Row) -> tuple[str, ...]:
@@ -55,13 +56,16 @@ def change_cells(row: Row) -> tuple[str, ...]:
     )
 
 
+def quiet_cells(q: Quiet) -> tuple[str, ...]:
+    """Return the cells of one row of false changes."""
+    masses = ", ".join(f"{mass / 1e3:+.0f}" for mass in q.masses_mg) or "-"
+    rate = with_interval(q.per_hour, 1, 2)
+    return (q.motion, q.method, f"{q.hours:.2f}", str(q.false), rate, str(q.in_basket), masses)
+
+
 def quiet(report: Report) -> str:
     """Return the table of false changes and of standstills that do not add up."""
-    lines = [("nothing happens", "method", "hours", "false", "an hour", "kept")]
-    lines += [
-        (q.motion, q.method, f"{q.hours:.2f}", str(q.false), with_interval(q.per_hour, 1, 2), str(q.in_basket))
-        for q in report.quiet
-    ]
+    lines = [QUIET_HEAD, *(quiet_cells(q) for q in report.quiet)]
     after = []
     for motion in report.plan.motions:
         s = report.summary(motion)

@@ -88,6 +88,12 @@ def promise_too_much(stage):
     stage.truth.append(replace(stage.truth[0], delta_mg=-300_000))
 
 
+def weighed_all_the_same(stage):
+    stage.break_line(line_faults.silent, 3)
+    stage.stale = True
+    stage.wait(3)
+
+
 @pytest.mark.parametrize(
     ("names", "play", "verdict"),
     [
@@ -100,6 +106,7 @@ def promise_too_much(stage):
         (("eclipse",), lambda stage: stage.break_line(line_faults.silent, 3) or stage.wait(3), WRONG),
         (("no_data",), lambda stage: stage.break_line(line_faults.silent, 3), WRONG),  # not back
         ((), lambda stage: stage.break_line(line_faults.silent, 3) or stage.wait(3), WRONG),  # must be borne
+        (("no_data",), weighed_all_the_same, WRONG),
     ],
 )
 def test_a_case_is_judged_by_what_was_told(names, play, verdict):
@@ -118,9 +125,10 @@ def test_states_have_names_and_items_have_none():
     assert name_of(Heard(0, Standstill(0, 1, 1))) == ""
 
 
+@pytest.mark.parametrize("cells", [1, 4])
 @pytest.mark.parametrize("name", [name for name, expected in LINE_CASES.items() if expected])
-def test_a_fault_of_the_line_is_named_within_a_second_and_is_never_a_weight(name):
-    result = judged(BY_NAME[name], 0, 11, WORLD)
+def test_a_fault_of_the_line_is_named_within_a_second_and_is_never_a_weight(name, cells):
+    result = judged(BY_NAME[name], 0, 11, replace(WORLD, cells=cells))
     assert result.verdict == RIGHT, result.told
     assert 0 < result.named_ms <= 1_000
 
