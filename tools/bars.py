@@ -10,10 +10,12 @@ import os
 import sys
 from dataclasses import asdict
 
-from tools import bar_rows, card_bars, codec_bars, image_bars, measuring, weigh_bars
+from tools import bar_rows, card_bars, codec_bars, image_bars, measuring, scale_bars, weigh_bars
 from tools.measuring import BARS, MISS, NOT_MEASURED, PASS, Row, measured
 
-assert all((bar_rows, card_bars, codec_bars, image_bars, weigh_bars)), "imported for the rows that they add to BARS"
+assert all((bar_rows, card_bars, codec_bars, image_bars, scale_bars, weigh_bars)), (
+    "imported for the rows that they add to BARS"
+)
 
 COLOURS = {PASS: "32", MISS: "31", NOT_MEASURED: "33"}
 

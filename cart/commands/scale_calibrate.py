@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import queue
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -186,7 +187,7 @@ def _head(args: argparse.Namespace, settings: config.Config, desk: Desk) -> Head
 
 def _user() -> str:
     try:
-        return getpass.getuser()
+        return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         return "unnamed"
 

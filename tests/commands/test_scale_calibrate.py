@@ -5,6 +5,7 @@ import json
 import queue
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -349,6 +350,13 @@ def test_two_calibrations_at_once_are_refused(tmp_path):
     with pytest.raises(Fault, match=r"CALIBRATION-JOURNAL.*under way"):
         Journal(tmp_path / "calibration.jsonl")
     journal.close(finished=True)
+
+
+def test_the_refusals_of_the_page_are_those_of_the_code():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "OPERATING.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- refusals")[2].partition("<!-- end of refusals -->")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", table, re.MULTILINE)
+    assert rows == [(code, *texts) for code, texts in REFUSALS.items()]
 
 
 # -- on the command line --------------------------------------------------------------------
