@@ -14,7 +14,7 @@ from cart.wire import calibration
 from tests.conftest import REPOSITORY
 from tools.imaging import cart_file
 from tools.imaging.cart_file import COLUMNS
-from tools.imaging.fleet import OWN_COLUMNS
+from tools.imaging.fleet_table import OWN_COLUMNS
 from tools.units import exposure, systemd_analyze
 
 TEXT = (REPOSITORY / "docs" / "OPERATING.md").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from cart.edge import recorder
 from cart.loop import FEED_TICKS, TICK_NS
 from cart.vision import process
 from tests.conftest import REPOSITORY
+from tools.imaging.device import PAGE_FILE
 from tools.units import directives, exposure, systemd_analyze
 
 FOLDER = REPOSITORY / "systemd"
@@ -153,7 +154,9 @@ def test_a_late_serial_port_is_allowed_by_its_number():
 def test_the_screen_shows_the_page_of_the_configuration_within_its_memory():
     unit = FOLDER / "cart-kiosk.service"
     kiosk = config.default().kiosk
-    assert f"--app=http://{kiosk.host}:{kiosk.port}/" in one(unit, "ExecStart")
+    assert "--app=${CART_PAGE}" in one(unit, "ExecStart")
+    assert f"CART_PAGE=http://{kiosk.host}:{kiosk.port}/" in told(unit)["Environment"]
+    assert one(unit, "EnvironmentFile") == f"-{PAGE_FILE}"
     assert one(unit, "MemoryMax") == "700M"
     assert "cgroup_enable=memory" in (REPOSITORY / "firmware_config" / "boot" / "cmdline.add").read_text()
 

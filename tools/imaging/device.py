@@ -24,6 +24,7 @@ from tools.imaging.wheelhouse import Wheelhouse
 CHECKOUT = Path(__file__).resolve().parents[2]
 RELEASES_DIR, CURRENT = "/opt/cart/releases", "/opt/cart/current"
 CONFIG_FILE = "/etc/cart/cart.toml"
+PAGE_FILE = "/etc/cart/kiosk.env"
 STATE_DIR = "/var/lib/cart"
 BOOT_BEGIN, BOOT_END = "# -- smart cart: begin --", "# -- smart cart: end --"
 
@@ -72,6 +73,7 @@ def entries(image: Image, facts: Facts, house: Wheelhouse, settings: config.Conf
     found += [
         Entry("/etc/cart", "dir", 0o750, 0, cart_id),
         config_entry(settings, cart_id),
+        page_entry(settings),
         Entry(STATE_DIR, "dir", 0o700, cart_id, cart_id),
         Entry(f"{STATE_DIR}/keys", "dir", 0o700, cart_id, cart_id),
         # Empty: systemd makes one at first boot. A missing one would make it ask for everything else, too.
@@ -83,6 +85,12 @@ def entries(image: Image, facts: Facts, house: Wheelhouse, settings: config.Conf
 def config_entry(settings: config.Config, cart_id: int) -> Entry:
     """Return /etc/cart/cart.toml, which only root writes and only the cart reads."""
     return Entry(CONFIG_FILE, mode=0o640, gid=cart_id, data=config.render(settings).encode())
+
+
+def page_entry(settings: config.Config) -> Entry:
+    """Return what tells cart-kiosk.service where the page is: it may not look into cart.toml."""
+    host = f"[{settings.kiosk.host}]" if ":" in settings.kiosk.host else settings.kiosk.host
+    return Entry(PAGE_FILE, data=f"CART_PAGE=http://{host}:{settings.kiosk.port}/\n".encode())
 
 
 def environment(facts: Facts, house: Wheelhouse, scratch: Path) -> Iterator[Entry]:

@@ -65,6 +65,7 @@ def contents(built: Built, told: CartFile) -> tuple[list[Entry], dict[str, bytes
     settings = cart_config(built, told)
     entries = [
         device.config_entry(settings, cart_id),
+        device.page_entry(settings),
         Entry("/etc/hostname", data=f"{told.cart.id}\n".encode()),
         Entry(HOSTS, data=firstboot.hosts(built.texts.get(HOSTS, ""), told.cart.id).encode()),
         *firstboot.zone_entries(told.locale.timezone),

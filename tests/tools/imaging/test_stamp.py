@@ -89,6 +89,19 @@ def test_the_cart_finds_its_own_configuration(order, tmp_path):
     assert image.root.links(["/etc/localtime"]) == {"/etc/localtime": "/usr/share/zoneinfo/Europe/Berlin"}
 
 
+@pytest.mark.parametrize(
+    ("kiosk", "page"),
+    [
+        ({}, "http://127.0.0.1:8080/"),
+        ({"port": 9000}, "http://127.0.0.1:9000/"),
+        ({"host": "::1"}, "http://[::1]:8080/"),
+    ],
+)
+def test_the_screen_is_told_where_the_page_is(order, kiosk, page):
+    _, image = stamped(replace(order, cart=told(config={"kiosk": kiosk})))
+    assert image.root.read([device.PAGE_FILE]) == {device.PAGE_FILE: f"CART_PAGE={page}\n".encode()}
+
+
 def test_the_token_is_the_carts_alone(order):
     _, image = stamped(order)
     row = image.root.rows([identity.TOKEN_FILE])[identity.TOKEN_FILE]
