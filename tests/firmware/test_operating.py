@@ -62,7 +62,11 @@ def test_the_fleets_table_has_columns_that_the_tool_takes():
 
 def test_the_cart_file_is_one_that_the_tool_takes(tmp_path):
     (told,) = re.findall(r"^```toml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-    (tmp_path / "cart-0042.toml").write_text(told.replace('passphrase = "..."', 'passphrase = "12345678"'))
+    own = {'passphrase = "..."': 'passphrase = "12345678"', "AAAA...": "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43}
+    for gap, filled in own.items():
+        assert gap in told
+        told = told.replace(gap, filled)
+    (tmp_path / "cart-0042.toml").write_text(told)
     assert cart_file.load(tmp_path / "cart-0042.toml").cart.id == "cart-0042"
 
 
