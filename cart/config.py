@@ -287,9 +287,11 @@ def to_dict(config: Config) -> dict[str, dict[str, int | str]]:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
+        with path.open("rb") as file:  # a device has no size, and may have no end
+            data = file.read(FILE_BYTES_MAX + 1)
+        if len(data) > FILE_BYTES_MAX:
             raise ConfigFault(path.name, [f"{path.name}:1: larger than {FILE_BYTES_MAX} bytes"])
-        return path.read_text(encoding="utf-8")
+        return data.decode("utf-8")
     except OSError as error:
         raise Fault("CONFIG-MISSING", f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

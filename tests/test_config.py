@@ -4,6 +4,7 @@ import dataclasses
 import json
 import tomllib
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,11 @@ def test_two_keys_may_not_claim_one_pin(tmp_path):
 
 def test_broken_toml_names_the_line(tmp_path):
     assert faults_of(tmp_path, '[cart]\nid = "a\n') == ["cart.toml:2: not TOML: Illegal character '\\n' (column 8)"]
+
+
+def test_a_file_without_an_end_is_refused():
+    with pytest.raises(config.ConfigFault, match="larger than"):
+        config.load(Path("/dev/zero"))
 
 
 def test_text_that_is_not_utf8_names_the_line(tmp_path):

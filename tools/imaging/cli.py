@@ -7,20 +7,23 @@ object on standard output, a fault too: {"fault": CODE, "meaning", "detail", "ca
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cart.__main__ import describe
 from cart.faults import EXIT_FAILED, EXIT_OK, Fault
-from tools.imaging import build, cart_file, copying, device, facts, manifest, stamp, verify, wheelhouse
+from tools.imaging import build, cart_file, cli_write, copying, device, facts, manifest, stamp, verify, wheelhouse
 from tools.imaging.entries import file_sha256
 from tools.imaging.programs import DEFAULT_EPOCH
 from tools.imaging.progress import Progress
 
 MB = 1_000_000
+# FAT begins with 1980, and 32 bits of seconds end with 2106.
+EPOCH_MIN, EPOCH_MAX = 315_532_800, (1 << 32) - 1
 
 
 def main(argv: list[str] | None = None, description: str | None = None) -> int:
@@ -58,11 +61,8 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     _add_token(verbs)
     _add_stamp(verbs)
     _add_verify(verbs)
-    if find_spec("tools.imaging.cli_write") is not None:
-        from tools.imaging import cli_write
-
-        cli_write.add_write(verbs)
-        cli_write.add_fleet(verbs)
+    cli_write.add_write(verbs)
+    cli_write.add_fleet(verbs)
     return parser
 
 
@@ -140,15 +140,19 @@ def _add_build(verbs: Any) -> None:
     parser.add_argument("--wheels", required=True, type=Path, metavar="DIR", help="made by: image.py wheelhouse")
     parser.add_argument("--out", required=True, type=Path, metavar="IMAGE", help="the image to make")
     parser.add_argument(
-        "--base-sha256", default="", metavar="HEX", help="what BASE has to be (default: what BASE.sha256 says)"
+        "--base-sha256",
+        type=cli_write.sha256,
+        metavar="HEX",
+        help="what BASE has to be (default: what BASE.sha256 says)",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="cart.toml of all carts (default: the defaults)")
     parser.add_argument(
-        "--spare-mb", type=int, default=build.SPARE_BYTES // MB, metavar="MB",
+        "--spare-mb", type=_whole(0, 1_000_000), default=build.SPARE_BYTES // MB, metavar="MB",
         help="room to leave on the root partition (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--epoch", type=int, default=int(os.environ.get("SOURCE_DATE_EPOCH", DEFAULT_EPOCH)), metavar="SECONDS",
+        "--epoch", type=_whole(EPOCH_MIN, EPOCH_MAX), metavar="SECONDS",
+        default=os.environ.get("SOURCE_DATE_EPOCH", str(DEFAULT_EPOCH)),
         help="the time that is written into the image (default: $SOURCE_DATE_EPOCH, or %(default)s)",
     )  # fmt: skip
     _add_output(parser)
@@ -157,13 +161,22 @@ def _add_build(verbs: Any) -> None:
 
 def _build(args: argparse.Namespace) -> int:
     order = build.Order(
-        base=args.base, wheels=args.wheels, out=args.out, base_sha256=args.base_sha256,
+        base=args.base, wheels=args.wheels, out=args.out, base_sha256=args.base_sha256 or "",
         config_file=args.config, spare_bytes=args.spare_mb * MB, epoch=args.epoch,
     )  # fmt: skip
     told = build.build(order, Progress(quiet=args.output == "json"))
     advice = ['what to do about it: "Packages from apt" in docs/OPERATING.md'] if told["lacks"] else []
     _print(args, told, lambda: "\n".join([_made_text(args.out, told), *told["lacks"], *advice]))
     return EXIT_OK
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not re.fullmatch(r"\d{1,12}", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return whole
 
 
 # -- token, stamp, verify ------------------------------------------------------------------

@@ -51,7 +51,7 @@ def add_write(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("image", type=Path, help="the image: .img, or .img.xz")
     parser.add_argument("device", help="the card's device, such as /dev/sdX")
     parser.add_argument("--check", action="store_true", help="write nothing: compare the card with the image")
-    parser.add_argument("--sha256", type=_sha256, help="hash that the unpacked image must have")
+    parser.add_argument("--sha256", type=sha256, help="hash that the unpacked image must have")
     parser.add_argument("--manifest", type=Path, help="manifest of the image (default: the one beside it)")
     parser.add_argument(
         "--map",
@@ -225,7 +225,8 @@ def _size(text: str) -> int:
     return int(found[1]) * UNITS[found[2]]
 
 
-def _sha256(text: str) -> str:
+def sha256(text: str) -> str:
+    """Return a hash as it is compared, for argparse."""
     if not re.fullmatch("[0-9a-fA-F]{64}", text):
         raise argparse.ArgumentTypeError("a sha256 has 64 hexadecimal digits")
     return text.lower()

@@ -371,6 +371,24 @@ def test_a_file_of_hashes_that_is_none_is_a_fault(order, tmp_path, stock, data):
     refused(replace(order, base=base), "IMAGE-HASH")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--epoch", "-1"), ("--epoch", "9" * 14), ("--spare-mb", "-5"), ("--spare-mb", "x"), ("--base-sha256", "x")],
+)
+def test_a_number_that_means_nothing_is_wrong_usage(order, capsys, words):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["build", str(order.base), "--wheels", "w", "--out", str(order.out), *words])
+    assert words[0] in capsys.readouterr().err
+
+
+def test_a_broken_epoch_of_the_environment_is_of_no_concern_to_other_verbs(monkeypatch, capsys):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "abc")
+    assert cli.main(["token"]) == 0
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["build", "a.img", "--wheels", "w", "--out", "b.img"])
+    assert "'abc'" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_image_is_refused(order, tmp_path):
     base = tmp_path / "letter.img"
     base.write_bytes(b"Dear customer" * 1000)
