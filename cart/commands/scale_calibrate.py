@@ -57,6 +57,9 @@ HELLO_NS = 12_000_000_000
 SILENT_S = 1.0
 WAIT_S = 0.05
 G_M_S2 = (9.76, 9.84)
+OTHERWISE_PERMILLE = 10
+"""A cell's slope keeps to a thousandth for years; by so much it changes with other masses, cells or gains only."""
+
 MS_PER_DAY = 86_400_000
 
 
@@ -113,9 +116,11 @@ def calibrate(args: argparse.Namespace, settings: config.Config, path: Path, des
         at = _begin(args, who, journal, _head(args, settings, desk))
         head = journal_head(journal)
         at = desk.guide(who, journal, at)
-        sealed = _append(path, _record(args, head, at, desk, desk.clock.wall_ms()))
+        before = read_records(path)[-1] if path.exists() else None
+        sealed = _append(path, before, _record(args, head, at, desk, desk.clock.wall_ms()))
         finished = True
         _tell_done(who, path, sealed, practice=desk.cell is not None)
+        _tell_otherwise(who, before, sealed)
     except KeyboardInterrupt:
         raise Fault("CALIBRATION-STOPPED", str(journal.path)) from None
     finally:
@@ -365,9 +370,8 @@ def _point(mass_mg: int, mean: Mean) -> Point:
     return Point(mass_mg, mean.counts, mean.sd_milli, mean.readings)
 
 
-def _append(path: Path, record: CalibrationRecord) -> CalibrationRecord:
+def _append(path: Path, last: CalibrationRecord | None, record: CalibrationRecord) -> CalibrationRecord:
     """Append the record, unless a power cut came between appending and forgetting the journal: then it is there."""
-    last = read_records(path)[-1] if path.exists() else None
     if last and (last.points, last.corners_mg, last.converter) == (record.points, record.corners_mg, record.converter):
         return last
     return append_calibration(path, record)
@@ -419,6 +423,18 @@ def _tell_done(who: Operator, path: Path, sealed: CalibrationRecord, *, practice
     known = {"counts_per_kg": sealed.counts_per_kg, "zero_counts": sealed.zero_counts}
     checked = {"residual_max_mg": sealed.residual_max_mg, "corners_mg": sealed.corners_mg}
     who.say("done", text, **facts, **known, **checked, expires_ms=sealed.expires_at_ms(), trims_ppm=sealed.trims_ppm)
+
+
+def _tell_otherwise(who: Operator, before: CalibrationRecord | None, sealed: CalibrationRecord) -> None:
+    """Say that the same converter had another slope: masses that are all wrong by one factor fit each other."""
+    if before is None or before.converter.serial != sealed.converter.serial:
+        return
+    permille = (sealed.counts_per_kg - before.counts_per_kg) * 1_000 // before.counts_per_kg
+    if abs(permille) > OTHERWISE_PERMILLE:
+        text = (
+            f"look again: the slope is {permille / 10:+.1f} % off the calibration before; were these the right masses?"
+        )
+        who.say("otherwise", text, permille=permille)
 
 
 def _day(wall_ms: int) -> str:

@@ -5,6 +5,8 @@ import json
 import queue
 import random
 import re
+import signal
+import termios
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from cart.sim.practice_cell import PracticeCell
 from cart.wire import calibration_journal
 from cart.wire.cell_events import CellEvents
 from cart.wire.loadcell import Identity, decode_line, encode, encode_weight
+from tests.terminal_window import Window
 from tools.measure_port import Cable
 
 TASKS = 11
@@ -237,6 +240,14 @@ def test_a_wrong_mass_is_refused_with_what_to_do_and_asked_for_again(bench):
     assert len(read_records(bench.path)) == 1
 
 
+def test_masses_that_are_all_wrong_by_one_factor_show_against_the_calibration_before(bench):
+    assert not bench.calibrate(ALL).facts("otherwise")
+    assert not bench.calibrate(ALL).facts("otherwise")
+    hold = bench.cell.hold
+    bench.cell.hold = lambda mass_mg, place: hold(mass_mg * 97 // 100, place)
+    assert bench.calibrate(ALL).facts("otherwise") == [{"permille": -30}]
+
+
 def test_back_takes_a_point_back_and_the_journal_knows(bench):
     with pytest.raises(Fault, match="CALIBRATION-STOPPED"):
         bench.calibrate(["ready", "ready", "ready", "back", "back", "quit"])
@@ -402,6 +413,30 @@ def test_options_that_make_no_sense_end_with_the_usage(options, capsys, tmp_path
         main(["scale", "calibrate", "--device", "simulated", *options])
     assert end.value.code == EXIT_USAGE
     assert "usage: cart scale calibrate" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_person_at_a_terminal_who_is_interrupted_finds_his_points_again(tmp_path, number):
+    window = Window(["scale", "calibrate", "--device", "simulated"], XDG_STATE_HOME=str(tmp_path))
+    try:
+        window.until(r"\[1/11\] empty the basket, then press Enter")
+        window.until(r"now 33\d,\d\d\d counts")
+        window.press(b"\n")
+        window.until(r"reading: .* of 5 s")
+        window.until(r"\[2/11\] put on until 1,000 g")
+        window.press(b"\n")
+        window.until(r"reading: 3[3-9]")
+        window.process.send_signal(number)
+        window.end()
+        if number != signal.SIGKILL:
+            assert termios.tcgetattr(window.slave) == window.before
+    finally:
+        window.close()
+    folder = tmp_path / "cart"
+    assert [path.name for path in folder.iterdir()] == ["practice-calibration.jsonl.journal"]
+    _, points = calibration_journal.decode(next(folder.iterdir()).read_bytes())
+    assert len(points) == 1
 
 
 @pytest.mark.parametrize("device", ["file:/etc/hostname", "nonsense", "serial:"])

@@ -1,31 +1,24 @@
 """`cart scale watch`: what it shows, and that it leaves a terminal as it found it."""
 
-import fcntl
 import json
-import os
 import re
-import select
 import signal
-import struct
-import subprocess
-import sys
 import termios
 
 import pytest
 
 from cart import config
 from cart.__main__ import main
-from cart.clock import SystemClock
 from cart.commands import scale_watch
 from cart.commands.scale_watch import View, flags_named
 from cart.core.events import CellFault, LoadSampled, SourceBack, SourceLost
 from cart.core.weight_values import Calibration, Limits
 from cart.edge import terminal
 from cart.wire.loadcell import encode_weight
+from tests.terminal_window import Window
 from tools.measure_port import Converter
 
 CALIBRATION = Calibration(52_429, 335_432)
-DEADLINE_NS = 30_000_000_000
 
 
 class Scale:
@@ -199,71 +192,13 @@ def test_a_scale_that_is_not_there_ends_with_1_and_a_state(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["state"] == "unplugged"
 
 
-class Window:
-    """`cart scale watch` on a pseudo-terminal of a given width."""
-
-    def __init__(self, folder, width):
-        self.master, self.slave = os.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, width, 0, 0))
-        self.before = termios.tcgetattr(self.slave)
-        self.seen = ""
-        environment = {**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
-        environment.pop("COLUMNS", None)
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "cart",
-                "scale",
-                "watch",
-                "--config",
-                str(configured(folder)),
-                "--device",
-                "simulated",
-            ],
-            stdin=self.slave,
-            stdout=self.slave,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-
-    def until(self, pattern):
-        """Read until what was printed from now on has the pattern; return it."""
-        clock, start = SystemClock(), len(self.seen)
-        end_ns = clock.monotonic_ns() + DEADLINE_NS
-        while not re.search(pattern, self.seen[start:]):
-            assert clock.monotonic_ns() < end_ns, self.seen[-2_000:]
-            if select.select([self.master], [], [], 0.2)[0]:
-                self.seen += os.read(self.master, 65_536).decode("utf-8", "replace")
-        return self.seen[start:]
-
-    def press(self, keys):
-        os.write(self.master, keys)
-
-    def end(self):
-        """Return the exit code, reading what is still printed."""
-        clock = SystemClock()
-        end_ns = clock.monotonic_ns() + DEADLINE_NS
-        while self.process.poll() is None:
-            assert clock.monotonic_ns() < end_ns
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.seen += os.read(self.master, 65_536).decode("utf-8", "replace")
-        return self.process.returncode
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
-
-
 @pytest.fixture
 def window(tmp_path):
     opened = []
 
     def open_window(width=100):
-        opened.append(Window(tmp_path, width))
+        words = ["scale", "watch", "--config", str(configured(tmp_path)), "--device", "simulated"]
+        opened.append(Window(words, width))
         return opened[-1]
 
     yield open_window
@@ -289,7 +224,7 @@ def test_keys_put_things_in_and_end_it_and_the_terminal_is_as_it_was(window):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_and_the_terminal_is_as_it_was(window, number, code):
     w = window()
-    w.until(r"rate ")
+    w.until(r"rate     [78]\d\.")
     w.process.send_signal(number)
     assert w.end() == code
     assert termios.tcgetattr(w.slave) == w.before
