@@ -86,7 +86,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["cart", "cart.*"]),
-    package_data={"cart": ["web/**/*", "models/*", "sim/data/*", "backoffice/web/**/*"]},
+    package_data={"cart": ["legal_manifest.json", "web/**/*", "models/*", "sim/data/*", "backoffice/web/**/*"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,
     entry_points={

@@ -23,6 +23,7 @@ VERBS = {
     "camera": "read and classify photos, test the camera",
     "catalog": "show or check the catalogue",
     "outbox": "list charges that wait for the store",
+    "seal": "show or make the record of what was verified together",
     "version": "print the version and what it runs on",
 }
 

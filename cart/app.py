@@ -21,6 +21,7 @@ from cart.clock import SystemClock
 from cart.core import out_of_service
 from cart.core import step as core
 from cart.core.events import SourceLost
+from cart.core.legal import Legal
 from cart.core.setup import Costs, Setup
 from cart.core.weight_values import Calibration, Limits
 from cart.daemon import Daemon
@@ -33,10 +34,13 @@ from cart.edge.link import KeepSender, LinkReader
 from cart.edge.panel import PanelPoller
 from cart.edge.patient import Patient
 from cart.edge.recorder import Recorder
+from cart.edge.seal import SEAL_NAME, sealed
 from cart.edge.systemd import Notifier
 from cart.faults import Fault
 from cart.loop import Loop
 from cart.wire import recording
+from cart.wire.calibration import CalibrationRecord
+from cart.wire.kiosk import about_scale
 from cart.wire.messages import Origin
 
 if TYPE_CHECKING:
@@ -63,8 +67,9 @@ def build(settings: config.Config) -> Daemon:
 
     # What the core is built from.
     catalog = load_catalog(settings.catalog.path)
-    calibration, uncalibrated = _calibration(Path(settings.scale.calibration))
-    setup = setup_of(settings, catalog, calibration)
+    record, uncalibrated = _calibration(Path(settings.scale.calibration))
+    legal, for_trade = _legal(settings, record)
+    setup = setup_of(settings, catalog, record.calibration() if record else UNCALIBRATED, legal, sealed=for_trade)
     mode = "out_of_service" if crashes.too_many() else "service"
     initial, step = (out_of_service.initial, out_of_service.step) if mode != "service" else (core.initial, core.step)
 
@@ -76,7 +81,7 @@ def build(settings: config.Config) -> Daemon:
         clock,
         settings.recording.rotate_mb * BYTES_PER_MB,
     )
-    kiosk = _kiosk(settings.kiosk, clock, catalog, fresh_id)
+    kiosk = _kiosk(settings.kiosk, clock, setup, fresh_id)
     screen = Patient(kiosk, clock)
     panel = _panel(settings.panel, run_dir, clock, fresh_id)
     scale = None if uncalibrated else scale_reader(settings.scale, run_dir, clock)
@@ -111,17 +116,33 @@ def build(settings: config.Config) -> Daemon:
     )
 
 
-def setup_of(settings: config.Config, catalog: Catalog, calibration: Calibration) -> Setup:
+def setup_of(
+    settings: config.Config,
+    catalog: Catalog,
+    calibration: Calibration,
+    legal: Legal | None = None,
+    *,
+    sealed: bool = False,
+) -> Setup:
     """Return what the core is given: the configuration in its terms, for both use the same names."""
     values = config.to_dict(settings)
-    return Setup(calibration, catalog, costs=Costs(**values["decision"]), weight=Limits(**values["weight"]))
+    costs, limits = Costs(**values["decision"]), Limits(**values["weight"])
+    return Setup(calibration, catalog, costs=costs, weight=limits, not_for_trade=not sealed, legal=legal or Legal())
 
 
-def _calibration(path: Path) -> tuple[Calibration, Fault | None]:
+def _calibration(path: Path) -> tuple[CalibrationRecord | None, Fault | None]:
     try:
-        return read_calibration(path).calibration(), None
+        return read_calibration(path), None
     except Fault as fault:
-        return UNCALIBRATED, fault
+        return None, fault
+
+
+def _legal(settings: config.Config, record: CalibrationRecord | None) -> tuple[Legal, bool]:
+    """Return what trade weighing is set up with, and whether a jumper seals the build: nothing in cart.toml does."""
+    from cart.edge.gpio import seal_jumper_closed
+
+    seal_path = Path(settings.scale.calibration).with_name(SEAL_NAME)
+    return sealed(record, seal_path, settings.cart.id, jumper_closed=seal_jumper_closed())
 
 
 def _store(
@@ -144,10 +165,11 @@ def _store(
     return database, DatabaseWriter(database, Identity(origin, signer), clock), broker
 
 
-def _kiosk(kiosk: config.Kiosk, clock: Clock, catalog: Catalog, fresh_id: Callable[[], str]) -> Kiosk:
+def _kiosk(kiosk: config.Kiosk, clock: Clock, setup: Setup, fresh_id: Callable[[], str]) -> Kiosk:
     from cart.edge.kiosk import Kiosk
 
-    return Kiosk(kiosk.host, kiosk.port, clock, catalog, fresh_id)
+    about = about_scale(setup, kiosk.pixel_pitch_um)
+    return Kiosk(kiosk.host, kiosk.port, clock, setup.catalog, fresh_id, about)
 
 
 def _panel(pins: config.Panel, run_dir: Path, clock: Clock, fresh_id: Callable[[], str]) -> PanelPoller | None:

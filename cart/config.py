@@ -134,6 +134,9 @@ class Kiosk(_Section):
         str, _text(r"127\.0\.0\.1|::1|localhost", '"127.0.0.1", "::1" or "localhost"', "only this machine may ask")
     ] = "127.0.0.1"
     port: Annotated[int, _whole(1, 65_535, _PORT, "where the page is served")] = 8_080
+    pixel_pitch_um: Annotated[
+        int, _whole(50, 500, "micrometres", "of the screen: weight, unit price and price are drawn 9.5 mm high or more")
+    ] = 180
 
 
 class Catalog(_Section):

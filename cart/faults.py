@@ -455,6 +455,18 @@ FAULTS: dict[str, FaultText] = {
         "cart-backoffice serve --db sqlite:ledger.sqlite3",
         EXIT_CONFIGURATION,
     ),
+    "LEGAL-HASH-DIFFERS": FaultText(
+        "the legally relevant part is not the one that was verified, so this sealed cart does not run",
+        ("an update changed it", "somebody edited a file of it"),
+        "install the version that was verified, or break the seal, have the scale verified, and: cart seal make",
+        EXIT_CONFIGURATION,
+    ),
+    "LEGAL-SEAL-BAD": FaultText(
+        "the seal's jumper and its record do not agree",
+        ("there is no seal record", "the scale was calibrated after it was verified", "the disk is of another cart"),
+        "cart seal show says what differs; only with the jumper open: cart seal make",
+        EXIT_CONFIGURATION,
+    ),
     "MODEL-HASH": FaultText(
         "a model file is not the one its manifest names",
         ("an interrupted update", "a file was replaced by hand"),

@@ -1,4 +1,5 @@
-"""Write the texts that say what the code says: cart.toml, the table of faults in docs/OPERATING.md, and CHECKSUMS.
+"""Write the texts that say what the code says: cart.toml, the table of faults in docs/OPERATING.md, the manifest of
+the legally relevant part, and CHECKSUMS.
 
     .venv/bin/python -m tools.write_texts
 
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from cart import config
 from cart.faults import FAULTS
+from cart.wire import legal_manifest
 from tools.checksums import NAME, checksums_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,12 +33,23 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     CONFIG_FILE.write_text(config_text(), encoding="utf-8")
     OPERATING.write_text(with_faults(OPERATING.read_text(encoding="utf-8")), encoding="utf-8")
+    (ROOT / "cart" / legal_manifest.NAME).write_bytes(legal_manifest_bytes())
     (ROOT / NAME).write_text(checksums_text(ROOT), encoding="utf-8")
 
 
 def config_text() -> str:
     """Return what firmware_config/cart.toml has to say."""
     return CONFIG_HEADER + config.render(config.default())
+
+
+def legal_manifest_bytes() -> bytes:
+    """Return what cart/legal_manifest.json has to say."""
+    firmware = {
+        str(path.relative_to(ROOT)): path.read_bytes()
+        for path in sorted((ROOT / legal_manifest.FIRMWARE).rglob("*.py"))
+    }
+    package = {path: (ROOT / "cart" / path).read_bytes() for path in legal_manifest.MODULES}
+    return legal_manifest.manifest_bytes(package, firmware)
 
 
 def with_faults(document: str) -> str:

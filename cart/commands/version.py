@@ -1,5 +1,7 @@
 """Print the version of the cart, of Python and of the packages it would use here."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import platform
@@ -30,19 +32,31 @@ PACKAGES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `cart version` takes."""
+    parser.add_argument("-v", "--verbose", action="store_true", help="also the legally relevant part and its hash")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the versions; always 0."""
-    found = versions()
+    found = versions() | ({"legal": legal()} if args.verbose else {})
     if args.output == "json":
         print(json.dumps(found))
     else:
         print(f"cart {found['cart']}, Python {found['python']}, {found['system']} {found['machine']}")
         for name, version in found["packages"].items():
             print(f"  {name:<24}{version or 'not installed'}")
+        if args.verbose:
+            print(f"  {'legal hash':<24}{found['legal']['sha256'] or 'unknown'}")
+            for name in found["legal"]["changed"]:
+                print(f"  {'':<24}changed: {name}")
     return 0
+
+
+def legal() -> dict:
+    """Return the hash of the legally relevant part as it lies here, and the files that are not as listed."""
+    from cart.edge.seal import software
+
+    return software()._asdict()
 
 
 def versions() -> dict:

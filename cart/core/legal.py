@@ -31,12 +31,14 @@ class Legal:
     software    hash of the legally relevant part, "" where it is not known
     parameters  hash of all that prices rest on, "" where changes of it are not kept
     converter   serial number in the calibration record, "" for any
+    expires_ms  Unix time from which the calibration no longer holds, 0 for never
     """
 
     instrument: Instrument = SINGLE
     software: str = ""
     parameters: str = ""
     converter: str = ""
+    expires_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class World:
     """What trade weighing must be told of the rest of the cart.
 
     rolling   wheels move;  session: a trip is open;  goods: something is known to be in the cart
-    storable  the disk takes records
+    storable  the disk takes records;  wall_ms: Unix time, 0 where it is not known
     """
 
     t_ns: int
@@ -52,6 +54,7 @@ class World:
     session: bool = False
     goods: bool = False
     storable: bool = True
+    wall_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,7 @@ def facts(state: LegalState, legal: Legal, world: World) -> Facts:
         confirmed=state.confirmed,
         session=world.session,
         storable=world.storable,
+        expired=0 < legal.expires_ms <= world.wall_ms,
     )
 
 

@@ -32,11 +32,15 @@ TILT_PARTS = 80
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How counts become mass, as the calibration record in force says; never zero counts_per_kg."""
+    """How counts become mass, as the calibration record in force says; counts_per_kg is not 0.
+
+    trims_ppm  of four cells, in millionths; empty for one channel
+    """
 
     counts_per_kg: int
     zero_counts: int
     samples_per_s: int = 80
+    trims_ppm: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def sampled(readings: Readings, event: LoadSampled, scale: Scale) -> tuple[Readi
     size = max(1, scale.samples_per_s // PARTS_PER_S)
     total, number = readings.gathered
     parts, values = list(readings.parts_mg), []
-    for counts in event.counts:
+    for counts in _summed(event, scale):
         total, number = total + counts - scale.zero_counts, number + 1
         if number == size:
             parts.append(total * 1_000_000 // (size * scale.counts_per_kg))
@@ -132,7 +136,8 @@ def _fault(readings: Readings, event: LoadSampled, scale: Scale) -> str:
         return "supply_low"
     cells = max((len(x) for x in event.channels), default=1)
     saturated = not all(COUNTS_MIN * cells < counts < COUNTS_MAX * cells for counts in event.counts)
-    if flags & FLAGS_FAULTY or event.dropped or saturated:
+    untrimmed = bool(scale.trims_ppm) and any(len(x) != len(scale.trims_ppm) for x in event.channels or ((),))
+    if flags & FLAGS_FAULTY or event.dropped or saturated or untrimmed:
         return "fault"
     if readings.t_us is None or readings.seq is None or readings.fault:
         return ""
@@ -141,6 +146,14 @@ def _fault(readings: Readings, event: LoadSampled, scale: Scale) -> str:
     times = (readings.t_us, *event.t_us)
     gap = any((b - a) % T_US_MODULUS > limit_us for a, b in pairwise(times))
     return "fault" if missing or gap else ""
+
+
+def _summed(event: LoadSampled, scale: Scale) -> tuple[int, ...]:
+    """Return the counts of each reading, with each cell trimmed where the calibration says so."""
+    if not scale.trims_ppm:
+        return event.counts
+    trims = scale.trims_ppm
+    return tuple(sum(c * t for c, t in zip(cells, trims, strict=True)) // 1_000_000 for cells in event.channels)
 
 
 def _broken(readings: Readings, fault: str, *, cold: bool) -> Readings:

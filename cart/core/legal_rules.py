@@ -35,6 +35,7 @@ class Facts:
     tared        a tare is set
     confirmed    the zero was seen on an empty cart since the power came
     session      a shopper's trip is open;  storable: the disk takes records
+    expired      the calibration is too old
     """
 
     instrument: Instrument
@@ -52,6 +53,7 @@ class Facts:
     confirmed: bool = True
     session: bool = False
     storable: bool = True
+    expired: bool = False
 
     @property
     def shown_mg(self) -> int:
@@ -119,6 +121,7 @@ RULES = (
     Rule("no_tare", frozenset({TRADE}), CART, lambda f: not f.tared),
     Rule("negative", frozenset({TRADE}), "GOST R 53228 4.2.3", lambda f: f.shown_net_mg < 0),
     Rule("below_min", frozenset({TRADE}), "R 76 4.13 (memory)", lambda f: f.shown_net_mg < f.instrument.min_mg),
+    Rule("expired", _PRICE, CART, lambda f: f.expired),
     Rule("not_stored", frozenset({TRADE}), "WELMEC 7.2 L2 (memory)", lambda f: not f.storable),
 )
 

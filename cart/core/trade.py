@@ -43,7 +43,8 @@ def followed(state: State, event: Event) -> Done:
     setup, world = state.setup, world_of(state)
     match event:
         case LoadSampled() | CellAccelerated() | CellIdentified():
-            scale = Scale(setup.calibration.counts_per_kg, setup.calibration.zero_counts, setup.weight.samples_per_s)
+            cell = setup.calibration
+            scale = Scale(cell.counts_per_kg, cell.zero_counts, setup.weight.samples_per_s, cell.trims_ppm)
             state = replace(state, legal=legal.heard(state.legal, event, setup.legal, scale, world))
         case Tick():
             state = replace(state, legal=legal.ticked(state.legal, setup.legal, world))
@@ -189,8 +190,9 @@ def _ended(state: State) -> Done:
         return judge.rejudge_unexplained(_closed(state))
     if len(changes(state)) > 1:  # one thing is weighed at a time, also where two follow so fast that nothing rests
         state = replace(state, legal=legal.voided(state.legal, "load"))
-    if state.weighing.tared_ns and state.legal.tare is None:
-        state = replace(state, weighing=replace(state.weighing, tared_ns=0))
+    opened = state.weighing
+    if opened is not None and opened.tared_ns and state.legal.tare is None:
+        state = replace(state, weighing=replace(opened, tared_ns=0))
         note = Note("TARE-VOID", "info", f"the tare ended: {state.legal.voided}")
         state, effects = judge.rejudge_unexplained(state)
         return state, (note, *effects)

@@ -69,6 +69,7 @@ def world_of(state: State) -> World:
         session=trip.phase not in NO_GOODS,
         goods=bool(trip.lines or trip.doubts),
         storable=not state.save_failed,
+        wall_ms=state.wall_ms,
     )
 
 

@@ -90,6 +90,35 @@ class GpioPanel:
             _or_lost(lambda: self._gpio.output(self._pins.buzzer_pin, int(wanted)))
 
 
+SEAL_DRIVE_PIN, SEAL_FOLLOW_PIN = 5, 6
+"""The jumper of a sealed build joins these two (BCM numbers): no key of cart.toml moves it."""
+
+
+def seal_jumper_closed() -> bool:
+    """Return True if the seal's jumper joins its two pins; False off a Raspberry Pi. Read once, before the panel."""
+    try:
+        gpio = _module()
+    except Fault:
+        return False
+    try:
+        gpio.setwarnings(False)
+        gpio.setmode(gpio.BCM)
+        gpio.setup(SEAL_DRIVE_PIN, gpio.OUT, initial=gpio.LOW)
+
+        def followed(level: int) -> bool:
+            """Pull the one pin the other way, drive the other: only a wire between them brings the level over."""
+            pull = gpio.PUD_DOWN if level else gpio.PUD_UP
+            gpio.setup(SEAL_FOLLOW_PIN, gpio.IN, pull_up_down=pull)
+            gpio.output(SEAL_DRIVE_PIN, level)
+            return bool(gpio.input(SEAL_FOLLOW_PIN)) == bool(level)
+
+        closed = all([followed(level) for level in (gpio.LOW, gpio.HIGH, gpio.LOW, gpio.HIGH)])
+        gpio.cleanup([SEAL_DRIVE_PIN, SEAL_FOLLOW_PIN])
+    except Exception as error:  # lgpio.error cannot be named without lgpio
+        raise Fault("PANEL-MISSING", f"the seal's jumper cannot be read: {error}") from error
+    return closed
+
+
 def _module() -> Any:
     try:
         import RPi.GPIO as gpio

@@ -9,6 +9,7 @@ browser is ready for it, so a slow one skips screens instead of queueing them.
     POST /tap                  one touch as JSON (cart/wire/kiosk.py): 202, or 4xx or 503 with {"error", "detail"}
     GET  /search?q=WORDS       products by name, PLU or code: [{"id", "name", "price_minor", "sold_by", "picture"}]
     GET  /picture/NAME.svg     the drawn picture of a product, label or group
+    GET  /scale                what the scale is: legal hash, Max, Min, e, and how high its digits are drawn
 """
 
 from __future__ import annotations
@@ -68,8 +69,17 @@ class Kiosk:
 
     name = "kiosk"
 
-    def __init__(self, host: str, port: int, clock: Clock, catalog: Catalog, fresh_id: Callable[[], str]) -> None:
-        """fresh_id: gives a new UUIDv7 for each touch, in case it starts a trip or commits a sale."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        clock: Clock,
+        catalog: Catalog,
+        fresh_id: Callable[[], str],
+        about: dict[str, object] | None = None,
+    ) -> None:
+        """fresh_id: gives a new UUIDv7 for each touch, in case it starts a trip or commits a sale; about: the scale."""
+        self._about = about or {}
         self.host = host
         self.port = port
         self._clock = clock
@@ -158,6 +168,7 @@ class Kiosk:
             Route("/tap", self._tap, methods=["POST"]),
             Route("/search", self._search, methods=["GET"]),
             Route("/picture/{name}.svg", self._picture, methods=["GET"]),
+            Route("/scale", self._scale, methods=["GET"]),
         ]
         pages = {path: _page(content, media_type) for path, (content, media_type) in web_files().items()}
         return Starlette(routes=[*routes, *(Route(path, page, methods=["GET"]) for path, page in pages.items())])
@@ -204,6 +215,9 @@ class Kiosk:
     async def _search(self, request: Request) -> Response:
         found = find_products(self._catalog, request.query_params.get("q", "")[:QUERY_MAX])
         return JSONResponse([brief(product) for product in found])
+
+    async def _scale(self, request: Request) -> Response:
+        return JSONResponse(self._about)
 
     async def _picture(self, request: Request) -> Response:
         svg = picture_svg(request.path_params["name"], self._catalog)

@@ -5,6 +5,7 @@ import { button, fill } from "./dom.js";
 import { createFind, useCurrency } from "./find.js";
 import { listen, send } from "./stream.js";
 import { barParts, mainParts, mayFind, noticeParts, statusParts, total } from "./view.js";
+import { loadScale } from "./weighing.js";
 import { loadWords, say } from "./words.js";
 
 const TOAST_MS = 4_000;
@@ -24,8 +25,9 @@ function draw() {
   const suggesting = screen.suggestions.length > 0 && screen.waiting.length === 0;
   document.body.classList.toggle("asking", !find && (Boolean(screen.prompt) || suggesting));
   document.body.classList.toggle("finding", Boolean(find));
+  document.body.classList.toggle("weighing", !find && Boolean(screen.weighed));
   useCurrency(screen.currency);
-  const { phase, lines, waiting, prompt, suggestions, notices, total_minor, currency, receipt, help } = screen;
+  const { phase, lines, waiting, prompt, suggestions, notices, total_minor, currency, receipt, help, weighed } = screen;
   fill(part("status"), statusParts(screen), JSON.stringify([phase, prompt, notices, help, receipt, screen.not_for_trade]));
   fill(part("notices"), noticeParts(screen), JSON.stringify([phase, notices, help]));
   const bill = [phase, lines, total_minor, currency, receipt];
@@ -34,9 +36,10 @@ function draw() {
     fill(part("bar"), [total(screen), button(say("back"), "close-find")], JSON.stringify(["find", ...bill]));
     return;
   }
-  const changed = fill(part("main"), mainParts(screen), JSON.stringify([...bill, waiting, prompt, suggestions]));
+  const changed = fill(part("main"), mainParts(screen), JSON.stringify([...bill, waiting, prompt, suggestions, weighed]));
   if (changed && prompt) part("question")?.focus({ preventScroll: true });
-  fill(part("bar"), barParts(screen), JSON.stringify([...bill, waiting, prompt]));
+  const next = weighed && [weighed.tared, weighed.refused, weighed.price_minor];
+  fill(part("bar"), barParts(screen), JSON.stringify([...bill, waiting, prompt, next]));
 }
 
 function openFind() {
@@ -99,6 +102,7 @@ function onLine(up) {
 async function main() {
   const wanted = new URLSearchParams(location.search).get("lang");
   await loadWords(LANGUAGES.includes(wanted) ? wanted : LANGUAGES[0]);
+  await loadScale();
   document.title = say("title");
   part("main").textContent = say("starting");
   part("lost").append(say("lost"), document.createElement("small"));

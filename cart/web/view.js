@@ -1,6 +1,7 @@
 // What the shopper sees for each state of the cart. Functions from a screen to elements; nothing is kept here.
 
 import { button, drawing, h, sign } from "./dom.js";
+import { aboutScale, weighing, weighingActions } from "./weighing.js";
 import { knows, mass, money, say, unbroken } from "./words.js";
 
 const NOTICES_MAX = 2;
@@ -48,6 +49,7 @@ function saidAlready(code, screen) {
 export function mainParts(screen) {
   if (RESTING.includes(screen.phase)) return [welcome(screen.phase === "idle" ? "welcome" : screen.phase)];
   if (SPEAKING.includes(screen.phase) && !screen.prompt) return [receipt(screen), speaking(screen)];
+  if (screen.weighed) return [receipt(screen), weighing(screen)];
   return [receipt(screen), h("section", { class: "side" }, ...side(screen))];
 }
 
@@ -73,6 +75,7 @@ export function price(item, currency) {
 
 function actions(screen) {
   const { phase, lines, waiting } = screen;
+  if (screen.weighed) return weighingActions(screen);
   if (screen.prompt) return answers(screen.prompt);
   if (phase === "locked") {
     const pay = say("pay", [money(screen.total_minor, screen.currency)]);
@@ -105,7 +108,7 @@ function welcome(key) {
     h("h1", {}, say(key)),
     h("p", {}, say(`${key}_hint`)),
     button(say("start"), "start", { look: "primary huge" }),
-    h("p", { class: "faint" }, say("guest")),
+    h("div", { class: "print" }, h("p", { class: "faint" }, say("guest")), aboutScale()),
   );
 }
 
@@ -156,7 +159,12 @@ function waits(item, screen) {
     { class: "waiting" },
     drawing(item.product_id),
     h("span", { class: "name" }, unbroken(item.name), h("small", {}, price(item, screen.currency))),
-    button(say("not_wanted"), "withdraw", { value: item.product_id, look: "quiet", label }),
+    h(
+      "span",
+      { class: "choose" },
+      item.sold_by === "weight" ? button(say("weigh"), "weigh", { value: item.product_id, look: "quiet" }) : null,
+      button(say("not_wanted"), "withdraw", { value: item.product_id, look: "quiet", label }),
+    ),
   );
 }
 

@@ -11,6 +11,7 @@ import msgspec
 
 from cart.core.catalog import Catalog, Product
 from cart.core.effects import Screen
+from cart.core.setup import Setup
 from cart.core.taps import ACTIONS
 from cart.wire.gtin import gtin14
 
@@ -68,6 +69,22 @@ def parse_tap(body: bytes) -> Tap:
 def screen_frame(screen: Screen) -> bytes:
     """Return the server-sent event that carries this screen, its revision as the event's id."""
     return b"event: screen\nid: %d\ndata: %s\n\n" % (screen.revision, msgspec.json.encode(screen))
+
+
+def about_scale(setup: Setup, pixel_pitch_um: int) -> dict[str, object]:
+    """Return what the page shows of the scale on demand, and how high its digits must be drawn.
+
+    pixel_pitch_um  of the screen
+    """
+    instrument = setup.legal.instrument
+    return {
+        "software": setup.legal.software,
+        "sealed": setup.sealed,
+        "profile": instrument.rules.name,
+        "min_mg": instrument.min_mg,
+        "ranges_mg": [[part.max_mg, part.e_mg] for part in instrument.ranges],
+        "digit_px": -(-instrument.rules.digit_height_um // pixel_pitch_um),
+    }
 
 
 def find_products(catalog: Catalog, text: str) -> tuple[Product, ...]:

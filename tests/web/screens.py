@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cart.core.effects import Screen, ScreenLine, Suggestion, Waiting
+from cart.core.effects import Screen, ScreenLine, Suggestion, Waiting, Weighed
 from cart.core.trip import Option, Prompt
 
 MILK = ScreenLine("arla-medium-fat-milk", "Arla Medium Fat Milk 1.5 l", 1, 1_593_000, "piece", 219, 219, "saved")
@@ -79,6 +79,21 @@ PAID = replace(LOCKED, revision=12, phase="paid", receipt="saved", charge_id="01
 RECEIPTED = replace(PAID, revision=13, receipt="receipted")
 REJECTED = replace(PAID, revision=14, receipt="rejected")
 OUT_OF_SERVICE = replace(SHOPPING, revision=15, phase="out_of_service", waiting=(), help=True)
+TO_TARE = replace(
+    SHOPPING,
+    revision=18,
+    waiting=(),
+    weighed=Weighed("banana", "Banana", 189, "weight", 12_580_000, 0, 12_580_000, 5_000, 100_000, stable=True),
+)
+TO_PRICE = replace(
+    TO_TARE,
+    revision=19,
+    weighed=Weighed(
+        "pink-lady", "Pink Lady Apple", 1_189, "weight", 13_430_000, 12_580_000, 850_000, 5_000, 100_000, True, False,
+        tared=True, price_minor=1_011,
+    ),
+)  # fmt: skip
+NOT_WEIGHING = replace(TO_TARE, revision=20, weighed=Weighed("banana", "Banana", 189, "tilted", refused="tilted"))
 CANCELLED = Screen(16, "cancelled", currency="EUR")
 CLEARED = replace(RECEIPTED, revision=17, phase="cleared")
 
@@ -91,6 +106,9 @@ ALL = {
     "removed": REMOVED,
     "no_idea": NO_IDEA,
     "suggesting": SUGGESTING,
+    "to_tare": TO_TARE,
+    "to_price": TO_PRICE,
+    "not_weighing": NOT_WEIGHING,
     "closing": CLOSING,
     "locked": LOCKED,
     "paid": PAID,

@@ -208,7 +208,42 @@ def pseudo(strings):
 def known_names(screen):
     """Return texts that come from the store and not from us."""
     items = [*screen.lines, *screen.waiting, *screen.suggestions, *(screen.prompt.options if screen.prompt else ())]
+    items += [screen.weighed] if screen.weighed else []
     return {re.sub(r"(\d) (l|ml)\b", "\\1\u00a0\\2", item.name) for item in items}
+
+
+def test_produce_is_weighed_by_touch(page, cart):
+    cart.show(replace(screens.SHOPPING, revision=3))
+    touch(page, "Weigh it")
+    assert (cart.next_event().action, screens.SHOPPING.waiting[0].product_id) == ("weigh", "royal-gala")
+    cart.show(screens.TO_TARE)
+    wait_text(page, "12.580", ".figures")
+    page.locator("#bar").get_by_role("button", name="Tare").click()
+    assert cart.next_event().action == "tare"
+    cart.show(screens.TO_PRICE)
+    for text in ("0.850", "€11.89", "€10.11"):
+        wait_text(page, text, ".figures")
+    wait_text(page, "Tare 12.580\u00a0kg", ".scale")
+    touch(page, "Take this price")
+    taken = cart.next_event()
+    assert (taken.action, taken.value) == ("price", "1011")
+    cart.show(replace(screens.TO_PRICE, weighed=replace(screens.TO_PRICE.weighed, price_minor=None, refused="moving")))
+    wait_text(page, "Hands off: the scale is not at rest.", ".weigh")
+    assert page.get_by_role("button", name="Take this price").is_disabled()
+    cart.show(screens.NOT_WEIGHING)
+    wait_text(page, "tilted too far", ".weigh")
+    assert re.findall(r"\d+\.\d+", page.locator(".figures").inner_text()) == ["1.89"]
+
+
+@pytest.mark.parametrize("viewport", [SMALL, LARGE], ids=["small", "large"])
+def test_weight_unit_price_and_price_are_as_high_as_the_pixels_of_the_screen_ask_for(page, cart, viewport):
+    page.set_viewport_size(viewport)
+    cart.show(screens.TO_PRICE)
+    wait_text(page, "0.850", ".figures")
+    digit_px = -(-9_500 // 180)
+    assert page.evaluate(DIGIT_HEIGHTS) == pytest.approx([digit_px] * 3, abs=6)
+    assert min(page.evaluate(DIGIT_HEIGHTS)) >= digit_px
+    assert page.evaluate(FIGURES_OUTSIDE) == []
 
 
 def test_the_page_works_by_keyboard_alone(page, cart):
@@ -273,6 +308,20 @@ LOW_CONTRAST = """() => {
     return [(a + 0.05) / (b + 0.05), e.textContent.slice(0, 40)];
   }).filter(([ratio]) => ratio < 7);
 }"""
+
+# How high the digit 8 is painted in each of the figures.
+DIGIT_HEIGHTS = """() => [...document.querySelectorAll(".figures dd")].map((e) => {
+  const style = getComputedStyle(e);
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const box = context.measureText("8");
+  return box.actualBoundingBoxAscent + box.actualBoundingBoxDescent;
+})"""
+
+FIGURES_OUTSIDE = """() => [...document.querySelectorAll(".weigh, .figures dd, .figures dt, .scale")].filter((e) => {
+  const box = e.getBoundingClientRect(), main = document.getElementById("main").getBoundingClientRect();
+  return box.left < 0 || box.right > innerWidth + 0.5 || box.bottom > main.bottom + 0.5;
+}).map((e) => e.className || e.textContent)"""
 
 BARE_WORDS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

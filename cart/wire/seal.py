@@ -1,0 +1,114 @@
+"""What was verified together, as a file: software, calibration, ranges. With the jumper closed it must all be so.
+
+The file alone seals nothing, and neither does anything in cart.toml: the jumper does, under a cover with the officer's
+mark. Open, the build is not for trade, whatever the file says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from cart.core.legal import Legal
+from cart.core.legal_checks import corner_complaints
+from cart.core.legal_profile import HB44, R76, SINGLE, Instrument, Range, complaints, mpe_mg
+from cart.wire.calibration import CalibrationRecord
+
+FORMAT = 1
+PROFILES = {rules.name: rules for rules in (R76, HB44)}
+
+
+class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One verification.
+
+    by, wall_ms         who and when
+    software            the legal hash;  calibration: sha256 of the calibration record
+    profile, ranges_mg  "R76" or "HB44", and (Max, e) of each range
+    """
+
+    cart: str
+    by: str
+    wall_ms: int
+    software: str
+    calibration: str
+    profile: str
+    ranges_mg: tuple[tuple[int, int], ...]
+    format: int = FORMAT
+
+    def instrument(self) -> Instrument:
+        """Return the instrument that was verified; ValueError where there can be none."""
+        if self.profile not in PROFILES:
+            raise ValueError(f"unknown profile {self.profile!r}")
+        instrument = Instrument(PROFILES[self.profile], tuple(Range(*part) for part in self.ranges_mg))
+        faults = complaints(instrument)
+        if faults:
+            raise ValueError("; ".join(faults))
+        return instrument
+
+
+def encode_seal(seal: Seal) -> bytes:
+    """Return the file's bytes."""
+    return msgspec.json.format(msgspec.json.encode(seal), indent=1) + b"\n"
+
+
+def decode_seal(data: bytes) -> Seal:
+    """Return the seal in a file; ValueError says what is wrong with it."""
+    seal = msgspec.json.decode(data, type=Seal)
+    if seal.format != FORMAT:
+        raise ValueError(f"format {seal.format} is not {FORMAT}")
+    seal.instrument()
+    return seal
+
+
+def mismatch(seal: Seal, cart: str, software: str, record: CalibrationRecord) -> str:
+    """Return what is not as it was verified, "" when all is."""
+    if seal.cart != cart:
+        return f"it is of {seal.cart}, and this is {cart}"
+    if seal.software != software:
+        return f"the legal hash is {software[:16] or 'unknown'}, verified was {seal.software[:16]}"
+    if seal.calibration != record.sha256:
+        return "the scale was calibrated after it was verified"
+    if seal.ranges_mg[-1][0] > record.max_mg:
+        return f"the calibration supports {record.max_mg // 1_000} g, verified was {seal.ranges_mg[-1][0] // 1_000} g"
+    return ""
+
+
+def unfit(seal: Seal, record: CalibrationRecord, now_ms: int) -> tuple[str, ...]:
+    """Return why a scale with this calibration cannot be put forward for verification, nothing when it can."""
+    try:
+        instrument = seal.instrument()
+    except ValueError as error:
+        return (str(error),)
+    rough = 2 * record.residual_max_mg > mpe_mg(instrument, instrument.max_mg)
+    found = [
+        "the calibration names no converter" if not record.converter.serial else "",
+        "the calibration names no gravity" if record.gravity_um_s2 is None else "",
+        "the calibration has expired" if now_ms >= record.expires_at_ms() else "",
+        "the corners were not weighed" if not record.corners_mg else "",
+        "a point is off by more than half of the MPE" if rough else "",
+    ]
+    if record.corners_mg:
+        middle_mg = sum(record.corners_mg) // len(record.corners_mg)
+        load_mg = min((point.mass_mg for point in record.points), key=lambda mass_mg: abs(mass_mg - middle_mg))
+        found += corner_complaints(instrument, load_mg, record.corners_mg)
+    return tuple(fault for fault in found if fault)
+
+
+def instrument_of(record: CalibrationRecord) -> Instrument:
+    """Return what an unsealed cart shows weights as: the record's Max and e where they may be claimed."""
+    instrument = Instrument(R76, (Range(record.max_mg, record.e_mg),), mobile=False)
+    return instrument if not complaints(instrument) else Instrument(R76, SINGLE.ranges, mobile=False)
+
+
+def legal_of(record: CalibrationRecord, software: str, seal: Seal | None) -> Legal:
+    """Return what trade weighing is set up with; `parameters` changes with all that prices rest on."""
+    instrument = seal.instrument() if seal else instrument_of(record)
+    rests_on = msgspec.json.encode((software, record.sha256, instrument, seal))
+    return Legal(
+        instrument=instrument,
+        software=software,
+        parameters=hashlib.sha256(rests_on).hexdigest(),
+        converter=record.converter.serial if seal else "",
+        expires_ms=record.expires_at_ms(),
+    )

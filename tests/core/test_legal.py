@@ -1,0 +1,209 @@
+"""Trade weighing beyond the numbered cases: the table of rules, what voids a tare, what may be claimed, the sources."""
+
+import re
+from dataclasses import fields, replace
+
+import pytest
+
+from cart.core import legal_profile as profile
+from cart.core import legal_reading, legal_rules, taps, trade_view
+from cart.core.events import LoadSampled
+from cart.core.legal_profile import HB44, MULTI, R76, SINGLE, Instrument, Range, Rules
+from cart.core.legal_reading import Readings, Scale
+from cart.core.legal_rules import ACTS, RULES, SHOW, TRADE, Facts
+from cart.sim.runner import Simulated
+from tests.core.legal_bench import Bench
+
+READY = Facts(SINGLE, load_mg=600_000, net_mg=100_000, tared=True)
+
+BAD = {
+    "wrong_converter": {"converter": False},
+    "supply_low": {"fault": "supply_low"},
+    "fault": {"fault": "fault"},
+    "warm_up": {"warm_ms": 4_999},
+    "over": {"load_mg": 15_050_000},
+    "under": {"load_mg": -105_000},
+    "tilted": {"lean": 51},
+    "no_tilt_sensor": {"lean": None},
+    "slanted": {"lean": 49, "load_mg": 10_000_000},
+    "rolling": {"rolling": True},
+    "moving": {"stable": False},
+    "session": {"session": True},
+    "tared": {"tared": True},
+    "zero_range": {"load_mg": 600_001},
+    "away_from_zero": {"load_mg": 2_501},
+    "zero_unconfirmed": {"confirmed": False},
+    "over_max": {"load_mg": 15_005_000},
+    "below_zero": {"load_mg": -5_000},
+    "no_tare": {"tared": False},
+    "negative": {"net_mg": -5_000},
+    "below_min": {"net_mg": 95_000},
+    "expired": {"expired": True},
+    "not_stored": {"storable": False},
+}
+
+
+def test_a_weight_that_meets_every_rule_may_be_priced():
+    assert legal_rules.refusal(READY, TRADE) == ""
+    empty = replace(READY, load_mg=0, net_mg=0, tared=False)
+    assert [legal_rules.refusal(empty, act) for act in ACTS] == ["", "", "", "", "no_tare"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_each_rule_forbids_what_its_row_says(rule):
+    start = READY if TRADE in rule.forbids else replace(READY, load_mg=0, net_mg=0, tared=False)
+    facts = replace(start, **BAD[rule.code])
+    assert rule.holds(facts)
+    assert not rule.holds(start)
+    for act in rule.forbids:
+        assert legal_rules.refusal(facts, act) != ""
+    assert rule.code in {legal_rules.refusal(facts, act) for act in rule.forbids}
+
+
+def test_no_rule_is_left_out_here_and_each_names_its_source():
+    assert [rule.code for rule in RULES] == list(BAD)
+    assert all(rule.source for rule in RULES)
+
+
+def test_what_leaves_no_weight_forbids_all_else():
+    assert all(rule.forbids == frozenset(ACTS) for rule in RULES if SHOW in rule.forbids)
+
+
+@pytest.mark.parametrize("rules", [R76, HB44], ids=lambda rules: rules.name)
+def test_every_figure_of_a_profile_names_its_source(rules):
+    for field in fields(Rules):
+        assert profile.source(rules.name, field.name)
+
+
+def test_only_what_may_be_claimed_is_claimed():
+    def wrong(*ranges):
+        return profile.complaints(Instrument(ranges=tuple(Range(top * 1_000, e * 1_000) for top, e in ranges)))
+
+    assert profile.complaints(SINGLE) == profile.complaints(MULTI) == ()
+    assert wrong((30_000, 10)) == ()
+    assert wrong((15_000, 3))  # 1, 2, 5
+    assert wrong((2_000, 5))  # n < 500
+    assert wrong((60_000, 5))  # n > 10 000
+    assert wrong((15_000, 5), (30_000, 5))  # e2 >= 2 e1
+    assert wrong((15_000, 5), (15_000, 10))
+    assert wrong((4_000, 5), (30_000, 10))  # Max1 < 500 e2
+    assert wrong()
+    assert wrong(*[(15_000 * n, 5 * 2**n) for n in range(1, 5)])
+
+
+def test_the_division_follows_the_net_load():
+    bench = Bench(MULTI).set(session=True, goods=True).put(16_003)
+    assert (bench.shown.gross_mg, bench.shown.e_mg) == (16_000_000, 10_000)
+    assert bench.tare() == ""
+    shown = bench.put(16_003 + 852).shown
+    assert (shown.net_mg, shown.e_mg, shown.gross_mg) == (850_000, 5_000, 16_860_000)
+
+
+def weighing():
+    bench = Bench().set(session=True, goods=True).put(500)
+    assert bench.tare() == ""
+    return bench
+
+
+def test_wheels_void_the_tare():
+    bench = weighing().set(rolling=True).wait(100)
+    assert (bench.state.tare, bench.state.voided) == (None, "rolling")
+
+
+def test_a_tilt_of_more_than_5_per_mille_voids_the_tare():
+    bench = weighing()
+    bench.lean_permille = 5
+    assert bench.wait(1_500).state.tare is not None
+    bench.lean_permille = 6
+    assert bench.wait(1_500).state.voided == "tilt"
+
+
+def test_another_change_of_load_voids_the_tare():
+    assert weighing().put(1_000).refused == ""
+    assert weighing().put(1_000).put(1_200).state.voided == "load"
+    assert weighing().put(1_000).put(500).state.voided == "load"
+    assert weighing().put(1_000).put(1_004).refused == ""  # less than a division is no change
+
+
+def test_a_minute_voids_the_tare():
+    bench = weighing().put(1_000)
+    assert bench.wait(57_000).refused == ""
+    assert bench.wait(1_000).state.voided == "age"
+
+
+def test_a_tare_is_only_ever_commanded():
+    bench = Bench().set(session=True, goods=True)
+    for grams in (500, 900, 0, 3_000):
+        assert bench.put(grams).state.tare is None
+        assert bench.shown.tare_mg == 0
+
+
+def test_four_cells_are_trimmed_and_a_line_without_them_is_no_weight():
+    scale = Scale(1_000_000, 0, 80, (1_100_000, 900_000, 1_000_000, 1_000_000))
+    times, flags = tuple(12_500 * n for n in range(1, 9)), (0,) * 8
+
+    def read(readings, batch, channels):
+        counts = tuple(map(sum, channels)) if channels else (800,) * 8
+        t_us = tuple(t + batch * 100_000 for t in times)
+        event = LoadSampled(batch, 8 * batch + 8, t_us, counts, flags, 0, channels)
+        return legal_reading.sampled(readings, event, scale)
+
+    readings = Readings()
+    for batch in range(10):
+        readings, values = read(readings, batch, ((200, 100, 300, 200),) * 8)
+    assert values == (810,)
+    assert read(readings, 10, ())[0].fault == "fault"
+
+
+def test_a_price_that_the_shopper_did_not_see_is_refused():
+    cart = Simulated()
+    cart.wait(6_000).tap("weigh", "banana").tap("tare").put("banana", mass_mg=850_000).settle()
+    cart.tap("price", "160")
+    assert (cart.total_minor, "weigh_again" in cart.cart.screen.notices) == (0, True)
+    cart.tap("price", "161")
+    assert cart.total_minor == 161
+
+
+def test_no_price_is_taken_while_the_disk_takes_no_record():
+    cart = Simulated()
+    cart.wait(6_000).tap("weigh", "banana").tap("tare").put("banana", mass_mg=850_000).settle()
+    cart.cart._state = replace(cart.cart._state, save_failed=True)
+    assert trade_view.weighed(cart.cart._state).refused == "not_stored"
+    cart.tap("price", "161")
+    assert (cart.total_minor, cart.cart.backstore.alibis) == (0, [])
+
+
+def test_the_last_alibi_number_survives_a_restart_and_trade_waits_for_an_empty_cart():
+    cart = Simulated()
+    cart.wait(6_000).tap("weigh", "banana").tap("tare").put("banana", mass_mg=850_000).settle()
+    cart.tap("price").restart().wait(6_000)
+    assert cart.cart._state.alibi_id == 1
+    cart.tap("weigh", "carrots").tap("tare")
+    assert cart.cart.screen.weighed.refused == "zero_unconfirmed"
+    assert not cart.cart.screen.weighed.tared
+
+
+def test_a_weighed_line_that_is_taken_out_leaves_the_bill():
+    cart = Simulated()
+    cart.wait(6_000).tap("weigh", "banana").tap("tare").put("banana", mass_mg=850_000).settle()
+    cart.tap("price").wait(6_000).take("banana").settle()
+    assert (cart.basket, cart.alarms) == ({}, [])
+
+
+def test_a_sealed_cart_prices_no_weight_in_any_other_way():
+    cart = Simulated(sealed=True)
+    cart.wait(6_000).pick("banana").tap(taps.UNWEIGH).put("banana", mass_mg=850_000).settle()
+    for _ in range(60):
+        cart.wait(1_000)
+    assert (cart.total_minor, cart.cart.screen.not_for_trade) == (0, False)
+    assert cart.asked
+
+
+def test_the_document_has_every_rule_and_every_case(repository):
+    text = (repository / "docs" / "LEGAL.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        acts = "all" if rule.forbids == frozenset(ACTS) else ", ".join(act for act in ACTS if act in rule.forbids)
+        assert f"| {rule.code} | {acts} | {rule.source} |" in text
+    rows = re.findall(r"^\| (\d+) \|.*\| case_(\d\d) \|$", text, re.MULTILINE)
+    assert rows == [(str(number), f"{number:02d}") for number in range(1, 28)]
+    assert text.count("\n") <= 130

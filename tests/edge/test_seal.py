@@ -1,0 +1,202 @@
+"""A sealed build: the jumper and the record, and never cart.toml; and the list of the legally relevant part."""
+
+from importlib import resources
+
+import msgspec
+import pytest
+
+from cart import app, config
+from cart.commands import seal as command
+from cart.edge import seal as edge_seal
+from cart.edge.calibration_file import append_calibration
+from cart.edge.seal import SEAL_NAME, Software, sealed, software
+from cart.faults import Fault
+from cart.wire import legal_manifest
+from cart.wire.calibration import CalibrationRecord, Converter, Point, chained
+from cart.wire.seal import Seal, decode_seal, encode_seal, unfit
+from tools.write_texts import legal_manifest_bytes
+
+HASH = "ab" * 32
+YEAR_MS = 365 * 86_400_000
+POINTS = tuple(Point(mass_mg, mass_mg // 10, 0, 80) for mass_mg in (0, 5_000_000, 15_000_000, 5_000_000))
+
+
+def calibrated(**changed):
+    words = {
+        "cart": "cart-1",
+        "operator": "somebody",
+        "wall_ms": 1_000,
+        "converter": Converter("A1", "HX711", 128, 80),
+        "points": POINTS,
+        "counts_per_kg": 100_000,
+        "zero_counts": 0,
+        "residual_max_mg": 1_000,
+        "max_mg": 15_000_000,
+        "e_mg": 5_000,
+        "corners_mg": (5_000_000, 5_001_000, 4_999_000, 5_000_000),
+        "gravity_um_s2": 9_810_000,
+    }
+    return chained(CalibrationRecord(**words | changed), None)
+
+
+def sealed_with(record, **changed):
+    words = {"cart": "cart-1", "by": "the officer", "wall_ms": 2_000, "software": HASH, "calibration": record.sha256}
+    return Seal(**words | {"profile": "R76", "ranges_mg": ((15_000_000, 5_000),)} | changed)
+
+
+@pytest.fixture
+def unchanged(monkeypatch):
+    monkeypatch.setattr(edge_seal, "software", lambda: Software(HASH, ()))
+    monkeypatch.setattr(command, "software", lambda: Software(HASH, ()))
+
+
+def test_the_manifest_is_that_of_these_files(repository):
+    """If this fails: python -m tools.write_texts, and say in the commit that the legal hash changed."""
+    manifest = (repository / "cart" / legal_manifest.NAME).read_bytes()
+    assert manifest == legal_manifest_bytes()
+    assert software() == Software(legal_manifest.sha256_of(manifest), ())
+
+
+def test_every_module_of_the_core_that_weighs_for_trade_is_listed(repository):
+    weighs = {path.name for path in (repository / "cart/core").glob("legal*.py")} | {"trade.py", "trade_view.py"}
+    weighs -= {"legal_checks.py"}  # judges a calibration; makes no weight
+    assert {f"core/{name}" for name in weighs} <= set(legal_manifest.MODULES)
+
+
+@pytest.mark.parametrize("path", legal_manifest.MODULES)
+def test_one_changed_byte_of_a_listed_file_is_named(path):
+    manifest = (resources.files("cart") / legal_manifest.NAME).read_bytes()
+
+    def read(name):
+        return (resources.files("cart") / name).read_bytes() + (b" " if name == path else b"")
+
+    assert legal_manifest.changed(manifest, read) == (path,)
+
+
+def test_a_list_of_other_files_is_refused():
+    short = legal_manifest.manifest_bytes(dict.fromkeys(legal_manifest.MODULES, b""), {})
+    fewer = msgspec.json.decode(short)
+    del fewer["package"]["core/legal.py"]
+    with pytest.raises(ValueError, match="other files"):
+        legal_manifest.changed(msgspec.json.encode(fewer), lambda path: b"")
+
+
+def test_with_the_jumper_open_no_file_seals(tmp_path, unchanged):
+    record = calibrated()
+    (tmp_path / SEAL_NAME).write_bytes(encode_seal(sealed_with(record)))
+    legal, for_trade = sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=False)
+    assert (for_trade, legal.software) == (False, HASH)
+    assert sealed(None, tmp_path / SEAL_NAME, "cart-1", jumper_closed=False)[1] is False
+
+
+def test_with_the_jumper_closed_and_all_as_verified_the_cart_weighs_for_trade(tmp_path, unchanged):
+    record = calibrated()
+    (tmp_path / SEAL_NAME).write_bytes(
+        encode_seal(sealed_with(record, profile="HB44", ranges_mg=((6_000_000, 2_000), (15_000_000, 5_000))))
+    )
+    with pytest.raises(Fault, match="LEGAL-SEAL-BAD"):  # e2 < 2 e1 is no instrument... of these it is: 5 > 4
+        sealed(record, tmp_path / "nothing.json", "cart-1", jumper_closed=True)
+    legal, for_trade = sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=True)
+    assert (for_trade, legal.converter, legal.instrument.rules.name, legal.instrument.mobile) == (
+        True, "A1", "HB44", True,
+    )  # fmt: skip
+    assert legal.expires_ms == record.expires_at_ms()
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"software": "cd" * 32}, "LEGAL-HASH-DIFFERS"),
+        ({"calibration": "cd" * 32}, "LEGAL-SEAL-BAD"),
+        ({"cart": "cart-2"}, "LEGAL-SEAL-BAD"),
+        ({"profile": "mine"}, "LEGAL-SEAL-BAD"),
+        ({"ranges_mg": ((30_000_000, 10_000),)}, "LEGAL-SEAL-BAD"),
+        ({"ranges_mg": ((15_000_000, 3_000),)}, "LEGAL-SEAL-BAD"),
+        ({"format": 2}, "LEGAL-SEAL-BAD"),
+    ],
+)
+def test_with_the_jumper_closed_anything_else_does_not_run(tmp_path, unchanged, changed, code):
+    record = calibrated()
+    (tmp_path / SEAL_NAME).write_bytes(encode_seal(sealed_with(record, **changed)))
+    with pytest.raises(Fault, match=code):
+        sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=True)
+
+
+def test_a_sealed_build_with_a_changed_file_does_not_run(tmp_path, monkeypatch):
+    record = calibrated()
+    (tmp_path / SEAL_NAME).write_bytes(encode_seal(sealed_with(record)))
+    monkeypatch.setattr(edge_seal, "software", lambda: Software(HASH, ("core/legal.py",)))
+    with pytest.raises(Fault, match=r"LEGAL-HASH-DIFFERS: core/legal\.py"):
+        sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=True)
+    assert sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=False)[0].software == ""
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"format":1}', b"[" * 10_000])
+def test_a_record_that_cannot_be_read_is_no_seal(data):
+    with pytest.raises((ValueError, RecursionError)):
+        decode_seal(data)
+
+
+def test_no_key_of_cart_toml_has_to_do_with_the_seal():
+    assert not [text.key for text in config.key_texts() if "seal" in text.key or "trade" in text.key]
+
+
+def test_what_prices_rest_on_has_another_fingerprint_after_every_change(tmp_path, unchanged):
+    def fingerprint(record, seal=None):
+        if seal:
+            (tmp_path / SEAL_NAME).write_bytes(encode_seal(seal))
+        return sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=bool(seal))[0].parameters
+
+    record, again = calibrated(), calibrated(zero_counts=1)
+    found = [
+        fingerprint(record),
+        fingerprint(again),
+        fingerprint(record, sealed_with(record)),
+        fingerprint(record, sealed_with(record, profile="HB44")),
+    ]
+    assert len(set(found)) == 4
+    assert fingerprint(record) == found[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"converter": Converter("", "HX711", 128, 80)}, "no converter"),
+        ({"gravity_um_s2": None}, "no gravity"),
+        ({"expires_ms": 1_500}, "expired"),
+        ({"corners_mg": ()}, "corners"),
+        ({"corners_mg": (5_000_000, 5_000_000, 5_000_000, 5_006_000)}, "corner 4"),
+        ({"residual_max_mg": 3_751}, "half of the MPE"),
+    ],
+)
+def test_a_scale_that_is_not_fit_is_not_put_forward(changed, words):
+    record = calibrated(**changed)
+    assert words in "; ".join(unfit(sealed_with(record), record, now_ms=2_000))
+
+
+def test_a_fit_one_is():
+    record = calibrated()
+    assert unfit(sealed_with(record), record, now_ms=2_000) == ()
+
+
+def test_the_command_makes_a_record_that_only_the_jumper_brings_to_life(tmp_path, unchanged, monkeypatch, capsys):
+    settings = config.simulated(tmp_path)
+    (tmp_path / "cart.toml").write_text(config.render(settings))
+    record = append_calibration(tmp_path / "calibration.jsonl", calibrated(wall_ms=1 << 42))
+    words = ["--config", str(tmp_path / "cart.toml")]
+
+    def run(*more):
+        import argparse
+
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        return command.run(parser.parse_args([*words, *more]))
+
+    assert run("show") == 0
+    assert "not for trade" in capsys.readouterr().out
+    assert run("make", "--by", "the officer") == 0
+    assert sealed(record, tmp_path / SEAL_NAME, settings.cart.id, jumper_closed=True)[1]
+    assert app._legal(settings, record)[1] is False  # this machine has no jumper
+    monkeypatch.setattr(command, "seal_jumper_closed", lambda: True)
+    with pytest.raises(Fault, match="LEGAL-SEAL-BAD: the jumper is closed"):
+        run("make", "--by", "somebody else")
