@@ -1,9 +1,9 @@
-"""How long the pure part takes for a conversion: prints nanoseconds, and how many rounds of a plain loop that is.
+"""How long a turn takes with a conversion and without: prints nanoseconds, and both again in rounds of a plain loop.
 
 The rounds are what can be carried over to another chip: `x = (x + i) & 0xFFFF` in a `for`. An indication only; this is
 no RP2040.
 
-micropython rate.py FIRMWARE_DIR CHANNELS CONVERSIONS
+micropython rate.py FIRMWARE_DIR CHANNELS TURNS
 """
 
 import sys
@@ -58,7 +58,7 @@ class Taker:
         return len(data)
 
 
-def main(channels, conversions):
+def main(channels, turns):
     world, taker = World(), Taker()
     words = Words(world, channels)
     cell = Cell(
@@ -71,20 +71,22 @@ def main(channels, conversions):
     for _ in range(8):
         world.us += 12_500
         cell.turn()
-    best_ns = min([conversion_ns(world, words, cell, conversions) for _ in range(5)])
-    assert taker.count > 5 * conversions
-    loop_ns = min([round_ns(2_000_000) for _ in range(5)])
-    print(best_ns, best_ns // loop_ns)
+    busy_ns = min([turn_ns(world, words, cell, turns, True) for _ in range(5)])
+    idle_ns = min([turn_ns(world, words, cell, turns, False) for _ in range(5)])
+    assert taker.count > 5 * turns
+    loop_ns = min([round_ns(100 * turns) for _ in range(5)])
+    print(busy_ns, idle_ns, busy_ns // loop_ns, idle_ns // loop_ns)
 
 
-def conversion_ns(world, words, cell, conversions):
-    """Return what one conversion takes of the processor, which others use as well."""
+def turn_ns(world, words, cell, turns, busy):
+    """Return what one turn takes of the processor, which others use as well."""
     began_s = time.clock()
-    for _ in range(conversions):
+    for _ in range(turns):
         world.us += 12_500
-        words.ready()
+        if busy:
+            words.ready()
         cell.turn()
-    return int((time.clock() - began_s) * 1e9) // conversions
+    return int((time.clock() - began_s) * 1e9) // turns
 
 
 def round_ns(rounds):

@@ -11,6 +11,9 @@ Picture, from the chip to the cable:
     outbox        lines wait, at most 64; the oldest is dropped and counted
     port          one stream each way, never waits
 
+Functions are small here for one reason more than elsewhere: MicroPython takes the frame of a call with more than eleven
+values from the heap, which cost one of them ten times the rest of its work.
+
 Only start, board and pio_words import machine or rp2; everything else is the same file in the tests.
 """
 

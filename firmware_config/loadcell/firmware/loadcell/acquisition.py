@@ -77,28 +77,28 @@ class Acquisition:
             reading = self._converter.read()
             if reading is None:
                 return
-            ticks, counts, found = reading
-            t_us = self._clock.at_us(ticks)
             self._heard_us = self._now_us
-            self._weigh(t_us, counts, flags | found)
-            if found & line.FLAG_DESYNC:
+            self._weigh(self._clock.at_us(reading[0]), reading[1], flags | reading[2])
+            if reading[2] & line.FLAG_DESYNC:
                 raise ChipFault("ADC-DESYNC", "chip and reader disagreed where a number began: the chip is reset")
 
     def _weigh(self, t_us, counts, flags):
         """Say one conversion, with what its moment tells."""
-        was = self._pace.mismatch
-        missed = self._pace.missed(t_us)
-        if missed or self._pace.hurried:
-            flags |= line.FLAG_OVERRUN
-        if self._pace.mismatch:
-            flags |= line.FLAG_CONFIG
+        flags |= self._told_by_pace(t_us)
         if self._first:
             flags |= line.FLAG_FIRST
             self._first = False
-        self.seq = (self.seq + 1 + missed) & SEQ_MASK
         self._say(line.weight(self.seq, t_us, counts, flags))
-        if self._pace.mismatch and not was:
-            self._say(line.fault("ADC-RATE", f"a conversion every {self._pace.period_us} us: is the rate pin right"))
+
+    def _told_by_pace(self, t_us):
+        """Count this conversion and those missing before it; return the flags that its moment makes."""
+        pace, was = self._pace, self._pace.mismatch
+        missed = pace.missed(t_us)
+        self.seq = (self.seq + 1 + missed) & SEQ_MASK
+        if pace.mismatch and not was:
+            self._say(line.fault("ADC-RATE", f"a conversion every {pace.period_us} us: is the rate pin right"))
+        flags = line.FLAG_CONFIG if pace.mismatch else 0
+        return flags | line.FLAG_OVERRUN if missed or pace.hurried else flags
 
     def _watch(self):
         """Raise ChipFault when the chip is silent."""

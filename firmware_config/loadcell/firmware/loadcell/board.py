@@ -14,6 +14,8 @@ from loadcell.seam import ChipFault
 WATCHDOG_MS = 3_000
 """Longer than the 0.5 s for which USB may hold up the loop, and than the 45 ms of a page of flash."""
 
+LEAVE_MS = 100
+
 HOLD_FILE = "hold"
 """While it is there the next start ends at MicroPython's prompt, once."""
 
@@ -57,6 +59,8 @@ class Board:
 
     def restart(self, into):
         """Restart into the boot loader or the prompt; does not return."""
+        # What was written last is still on its way to the host.
+        time.sleep_ms(LEAVE_MS)
         if into == "boot loader":
             machine.bootloader()
         with open(HOLD_FILE, "w") as file:

@@ -56,8 +56,9 @@ class Cell:
         self._acquisition.turn(now_us, self._standing)
         if self._motion:
             self._motion.turn(now_us, self._acquisition.seq)
-        for body in self._commands.feed(self._port.read()):
-            self._obey(body)
+        data = self._port.read()
+        if data:
+            self._hear(data)
         self.outbox.flush()
         self._board.feed()
 
@@ -110,6 +111,10 @@ class Cell:
             self.say(line.temperature(self._acquisition.seq, centi_c))
 
     # -- commands of the host ----------------------------------------------------------
+
+    def _hear(self, data):
+        for body in self._commands.feed(data):
+            self._obey(body)
 
     def _obey(self, body):
         words = body.split(",")

@@ -9,7 +9,7 @@ limit: one pulse lost on the way shows the number's last bit instead, so it is s
 
 from array import array
 
-from loadcell.line import COUNTS_MAX, COUNTS_MIN, FLAG_DESYNC, FLAG_SATURATED, signed24
+from loadcell.line import COUNTS_MAX, COUNTS_MIN, FLAG_DESYNC, FLAG_SATURATED, micropython, signed24
 
 PULSES = {128: 25, 32: 26, 64: 27}
 """Pulses for each gain."""
@@ -73,17 +73,16 @@ def decoded(words, extra, channels):
     words  4 words, lowest byte first: 3 of 8 pulses and 1 of the `extra` pulses after them, the channels' bits side by
            side; channels is 1 or 4
     """
-    flags = 0
-    if words[12] | words[13] << 8 != (1 << (extra * channels)) - 1:
-        flags = FLAG_DESYNC
-    if channels == 1:
-        counts = [signed24((words[0] << 16) | (words[4] << 8) | words[8])]
-    else:
-        counts = _apart(words)
-    for value in counts:
-        if value in (COUNTS_MAX, COUNTS_MIN):
-            flags |= FLAG_SATURATED
+    counts = [_alone(words)] if channels == 1 else _apart(words)
+    flags = FLAG_DESYNC if words[12] | words[13] << 8 != (1 << (extra * channels)) - 1 else 0
+    if max(counts) == COUNTS_MAX or min(counts) == COUNTS_MIN:
+        flags |= FLAG_SATURATED
     return counts, flags
+
+
+def _alone(words):
+    """Return the number of one channel."""
+    return signed24((words[0] << 16) | (words[4] << 8) | words[8])
 
 
 def _pairs_table():
@@ -102,6 +101,7 @@ _BYTES = ((3, 2), (1, 0), (7, 6), (5, 4), (11, 10), (9, 8))
 """Where the bits of each four pulses are, the first ones first."""
 
 
+@micropython.native
 def _apart(words):
     """Return the numbers of four channels out of words in which their bits alternate."""
     pairs = _PAIRS

@@ -28,9 +28,8 @@ class Outbox:
     def put(self, line):
         """Add a line; drops the oldest when there are too many."""
         if len(self._lines) >= self._lines_max:
-            self._lines.popleft()
             self.dropped += 1
-        self._lines.append(line)
+        self._lines.append(line)  # a full deque lets its oldest go
 
     def flush(self):
         """Send what the port takes, and return whether everything is out."""

@@ -24,6 +24,8 @@ class StreamPort:
 
     def read(self, bytes_max=32):
         """Return what the host has sent, at most so many bytes."""
+        if not self._readable.poll(0):
+            return b""
         data = b""
         while len(data) < bytes_max and self._readable.poll(0):
             byte = self._source.read(1)
