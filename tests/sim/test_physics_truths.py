@@ -110,6 +110,24 @@ def test_a_corner_reads_its_own_error_and_the_middle_the_mean():
     assert read[0.0, 0.0] == pytest.approx(5_000, abs=0.1)
 
 
+@pytest.mark.parametrize("cells", [1, 4])
+def test_an_empty_basket_reads_zero_whatever_its_corners_are(cells):
+    params = replace(QUIET, corner_1_ppm=20_000.0, cells=cells)
+    sample = Platform(1, params).advance(SECOND)[-1]
+    assert sample.counts == params.zero_counts
+
+
+def test_the_accelerometer_is_late_by_its_time():
+    """A push is felt later by as many samples as it should be."""
+    felt = {}
+    for late_ms in (0.0, 10.0):
+        platform = Platform(1, replace(QUIET, samples_per_s=400, accelerometer_late_ms=late_ms), 5_000_000)
+        platform.lean(100_000, 200_000, 20_000)
+        felt[late_ms] = [s.az_ug for s in platform.advance(SECOND)]
+    assert felt[10.0][4:] == felt[0.0][:-4]
+    assert felt[10.0] != felt[0.0]
+
+
 def test_creep_comes_as_an_exponential_and_ends_at_its_share():
     params = replace(QUIET, creep_fast_ppm=1_000.0, creep_fast_s=10.0)
     cell = Cell(np.random.default_rng(1), params, 0.0)

@@ -118,8 +118,8 @@ def matched(truth: Sequence[Change], claims: Sequence[Claim]) -> Matched:
 
 def _explains(claim: Claim, change: Change) -> bool:
     in_time = -BEFORE_MS <= claim.t_ms - change.released_ms <= AFTER_MS
-    close = abs(claim.last_mg - change.delta_mg) < abs(change.delta_mg) // 2
-    return in_time and close and claim.last_mg * change.delta_mg > 0
+    # Off by less than half: that is also the same sign.
+    return in_time and abs(claim.last_mg - change.delta_mg) < abs(change.delta_mg) // 2
 
 
 def _confirmed(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[int, ...]:

@@ -5,15 +5,16 @@ from itertools import pairwise
 
 import pytest
 
-from cart.core.weight import LoadState, Standstill
+from cart.core.weight import LoadState, Standstill, Step
 from cart.sim.physics import Params, Platform
 from cart.sim.weighing import line_faults
 from cart.sim.weighing.case_book import CASES, LINE_CASES
 from cart.sim.weighing.cases import RIGHT, UNNAMED, WRONG, Case, judged, name_of
 from cart.sim.weighing.feed import Feed, Heard
+from cart.sim.weighing.figures import unaccounted
 from cart.sim.weighing.hardship import fuzzed, memory_growth_bytes
-from cart.sim.weighing.items import item_scene, quiet_scene
-from cart.sim.weighing.matching import AT_ONCE
+from cart.sim.weighing.items import Balance, item_scene, quiet_scene
+from cart.sim.weighing.matching import AT_ONCE, Change
 from cart.wire.loadcell import FLAG_DESYNC, FLAG_FIRST, Decoder, WeightLine
 
 SECOND = 1_000_000
@@ -50,7 +51,9 @@ def test_a_standing_scene_is_found_by_both_methods_and_adds_up():
     assert [outcome.how for outcome in scene.weight.outcomes] == [AT_ONCE] * 2
     assert [outcome.how for outcome in scene.plateau.outcomes] == [AT_ONCE] * 2
     assert len(scene.standstills) >= 2
-    assert all(abs(balance.over_mg) < 12_000 + balance.allowed_mg for balance in scene.standstills)
+    assert unaccounted([scene]) == []
+    lost = Balance(9_000, -50_000, 20_000)
+    assert unaccounted([replace(scene, standstills=(*scene.standstills, lost))]) == [lost]
 
 
 def test_a_quiet_scene_has_no_truth_and_nothing_is_told():
@@ -94,6 +97,22 @@ def weighed_all_the_same(stage):
     stage.wait(3)
 
 
+def back_too_late(stage):
+    stage.break_line(line_faults.silent, 3)
+    stage.feed.spoil = line_faults.silent
+    stage.wait(3)
+    stage.feed.spoil = None
+    stage.wait(3)
+
+
+def changed_meanwhile(stage):
+    stage.break_line(line_faults.silent, 3)
+    stage.wait(3)
+    t_ms = stage.fault_ms[0] + 2_000
+    stage.truth.append(Change(t_ms, 500_000))
+    stage.feed.told.append(Heard(t_ms, Step(99, 0, 0, 500_000, 900, "standing", True)))
+
+
 @pytest.mark.parametrize(
     ("names", "play", "verdict"),
     [
@@ -107,6 +126,8 @@ def weighed_all_the_same(stage):
         (("no_data",), lambda stage: stage.break_line(line_faults.silent, 3), WRONG),  # not back
         ((), lambda stage: stage.break_line(line_faults.silent, 3) or stage.wait(3), WRONG),  # must be borne
         (("no_data",), weighed_all_the_same, WRONG),
+        (("no_data",), back_too_late, WRONG),
+        (("no_data",), changed_meanwhile, WRONG),
     ],
 )
 def test_a_case_is_judged_by_what_was_told(names, play, verdict):
