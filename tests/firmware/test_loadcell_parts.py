@@ -191,6 +191,13 @@ def test_a_command_with_any_one_byte_changed_is_ignored():
                 assert Commands().feed(changed + b"\n") == [], changed
 
 
+def test_a_line_that_is_too_long_is_ignored_even_if_its_beginning_is_a_command():
+    commands, right = Commands(), frame("Q,ID")[:-2]
+    assert commands.feed(b"x" * (COMMAND_BYTES_MAX - len(right)) + right + b"more\n") == []
+    assert commands.ignored == 1
+    assert commands.feed(right + b"\n") == ["Q,ID"]
+
+
 # -- the ring between interrupt and loop ---------------------------------------------------------------
 
 

@@ -50,7 +50,9 @@ def test_a_nau7802_that_is_not_there_is_named(tmp_path):
     values, asked = started(settings.rendered({"adc": {"chip": "NAU7802"}}), tmp_path)
     assert "('bus', 4, 5)" in asked
     assert "('registers', 42)" in asked
-    assert {value.code for value in values if isinstance(value, CellError)} == {"ADC-MISSING"}
+    faults = [value.code for value in values if isinstance(value, CellError)]
+    assert set(faults) == {"ADC-MISSING"}
+    assert len(faults) <= 7  # in three seconds
 
 
 def test_a_motion_sensor_that_is_not_there_costs_no_reading(tmp_path):

@@ -16,8 +16,8 @@ READINGS_A_TURN = 8
 SILENT_US_MIN, SILENT_PERIODS = 1_500_000, 20
 """A chip that gave nothing for so long is started again. Longer than any chip needs to start."""
 
-RETRY_US = 100_000
-"""Between a failure and the next start: a chip that is stuck must not fill the cable."""
+RETRY_US, RETRY_US_MAX = 100_000, 800_000
+"""Between a failure and the next start, doubling until a reading is right: a broken chip must not fill the cable."""
 
 
 class Acquisition:
@@ -33,7 +33,7 @@ class Acquisition:
         self.seq = SEQ_MASK
         self._converter, self._clock, self._say = converter, clock, say
         self._now_us = self._heard_us = self._resume_us = clock.now_us()
-        self._starting = None
+        self._retry_us = RETRY_US
         self.restart()
 
     def restart(self, after_us=0):
@@ -43,11 +43,6 @@ class Acquisition:
         self._pace = Pace(self._converter.samples_per_s)
         self._first = True
         self._heard_us = self._resume_us
-
-    @property
-    def mismatch(self):
-        """Whether the chip converts at another rate than configured."""
-        return self._pace.mismatch
 
     def turn(self, now_us, flags):
         """Do what is due: go on starting, or send what was converted. flags: what holds for every reading now."""
@@ -60,7 +55,8 @@ class Acquisition:
                 self._watch()
         except ChipFault as fault:
             self._say(line.fault(fault.code, fault.text))
-            self.restart(RETRY_US)
+            self.restart(self._retry_us)
+            self._retry_us = min(2 * self._retry_us, RETRY_US_MAX)
 
     def _go_on(self):
         """Resume the start when its wait is over."""
@@ -79,7 +75,9 @@ class Acquisition:
                 return
             self._heard_us = self._now_us
             self._weigh(self._clock.at_us(reading[0]), reading[1], flags | reading[2])
-            if reading[2] & line.FLAG_DESYNC:
+            if not reading[2] & line.FLAG_DESYNC:
+                self._retry_us = RETRY_US
+            else:
                 raise ChipFault("ADC-DESYNC", "chip and reader disagreed where a number began: the chip is reset")
 
     def _weigh(self, t_us, counts, flags):
