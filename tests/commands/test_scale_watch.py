@@ -111,6 +111,14 @@ def test_after_a_loss_the_weight_is_unknown_until_it_stands():
     assert abs(scale.line()["gross_mg"] - 2_000_000) < 500
 
 
+def test_after_a_silence_too():
+    scale = Scale()
+    scale.stand(4, 2_000_000)
+    scale.wait(2)
+    scale.stand(1, 2_000_000)
+    assert (scale.line()["state"], scale.line()["gross_mg"]) == ("ok", None)
+
+
 def test_without_a_calibration_there_are_counts_and_no_weight():
     scale = Scale(calibration=None)
     scale.stand(3, 2_000_000)

@@ -241,6 +241,17 @@ def test_a_step_at_the_very_end_of_the_window_is_not_averaged_in():
         assert min(abs(read_mg), abs(read_mg - 50_000)) < 500
 
 
+@pytest.mark.parametrize("before", [20, 23, 26])
+def test_a_push_that_comes_and_goes_is_not_averaged_in(before):
+    cell, at = Cell(), calibrating.ready(calibrating.begin(PLAN))
+    for batch in range(200):
+        pushed = before <= batch < before + 10  # for 1 s
+        at = calibrating.sampled(at, cell.read(40_000 if pushed else 0))
+        if at.phase != RESTING:
+            break
+    assert abs(at.taken[0].counts - cell.zero_counts) * 1_000_000 // cell.counts_per_kg < 500
+
+
 def test_a_lost_reading_begins_the_five_seconds_anew():
     cell, at = Cell(), calibrating.ready(calibrating.begin(PLAN))
     for _ in range(45):
