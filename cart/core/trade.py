@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from cart.core import basket, judge, legal, lives, session, taps
 from cart.core.catalog import WEIGHT, Product
-from cart.core.effects import Effect, Note
+from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.events import (
     CellAccelerated,
     CellFault,
@@ -26,6 +26,7 @@ from cart.core.events import (
     Tapped,
     Tick,
 )
+from cart.core.evidence import Look, look_at, suggestions, support_millinat
 from cart.core.legal_reading import Scale
 from cart.core.legal_record import Alibi, LegalEvent, TradeWeight
 from cart.core.legal_rules import TARE, TRADE
@@ -36,6 +37,9 @@ from cart.core.trip import LINES_MAX
 from cart.core.weighing import Weighing
 
 Done = tuple[State, tuple[Effect, ...]]
+
+CONTRADICTED_MILLINAT = -2_300
+"""One to ten: the shopper's word stands, since the name was on the screen, and staff see it."""
 
 
 def followed(state: State, event: Event) -> Done:
@@ -135,7 +139,7 @@ assert ACTS.keys() == taps.WEIGHING_ACTIONS
 def _line(state: State, product: Product, weight: TradeWeight, claims: tuple[Live, ...]) -> Done:
     """Return the state with the weighed line and its record, which are stored in one transaction."""
     amount, number = legal.price_minor(weight.net_mg, product.price_minor), state.alibi_id + 1
-    trip = state.trip
+    trip, look = state.trip, _contradicts(state, product, claims[-1])
     for live in claims:
         trip = basket.remove_doubt(trip, live.doubt_id) if live.doubt_id else trip
     trip, line = basket.add_line(
@@ -145,8 +149,10 @@ def _line(state: State, product: Product, weight: TradeWeight, claims: tuple[Liv
         amount_minor=amount,
         reason=f"weighed: net {weight.net_mg // 1_000} g, tare {weight.tare_mg // 1_000} g, record {number}",
         step_id=claims[-1].step_id,
+        review=look is not None,
         alibi_id=number,
     )
+    trip = basket.flag(trip, "mismatch") if look else trip
     state = replace(_closed(state), trip=trip)
     for live in claims:
         state = lives.settle(state, live, state.trip, (line.id,) if live is claims[-1] else ())
@@ -169,7 +175,16 @@ def _line(state: State, product: Product, weight: TradeWeight, claims: tuple[Liv
         indicator=weight.indicator,
     )
     note = Note("WEIGHED", "info", f"record {number}: {product.id} {line.reason}")
-    return replace(state, alibi_id=number, alibis=(*state.alibis, record)), (note,)
+    kept = (KeepCrop(look.track, "mismatch"),) if look else ()
+    return replace(state, alibi_id=number, alibis=(*state.alibis, record)), (note, *kept)
+
+
+def _contradicts(state: State, product: Product, live: Live) -> Look | None:
+    """Return the camera's look at what was weighed where it says clearly that it is another product."""
+    look = look_at(state.looks, lives.moment_of(state, live))
+    best = suggestions(look, state.setup.catalog, limit=1)
+    doubted = support_millinat(look, product) <= CONTRADICTED_MILLINAT
+    return look if best and best[0] != product and doubted else None
 
 
 def _restored(state: State, event: Restored) -> State:

@@ -190,6 +190,14 @@ def test_a_weighed_line_that_is_taken_out_leaves_the_bill():
     assert (cart.basket, cart.alarms) == ({}, [])
 
 
+@pytest.mark.parametrize(("thing", "flags"), [("banana", ()), ("papaya", ("mismatch",))])
+def test_what_the_camera_contradicts_is_weighed_and_shown_to_staff(thing, flags):
+    cart = Simulated()
+    cart.wait(6_000).tap("weigh", "banana").tap("tare").put(thing, mass_mg=850_000).settle()
+    cart.tap("price").wait(1_000)
+    assert (cart.total_minor, cart.flags, cart.lines[0].state) == (161, flags, "review" if flags else "saved")
+
+
 def test_a_sealed_cart_prices_no_weight_in_any_other_way():
     cart = Simulated(sealed=True)
     cart.wait(6_000).pick("banana").tap(taps.UNWEIGH).put("banana", mass_mg=850_000).settle()
@@ -207,3 +215,22 @@ def test_the_document_has_every_rule_and_every_case(repository):
     rows = re.findall(r"^\| (\d+) \|.*\| case_(\d\d) \|$", text, re.MULTILINE)
     assert rows == [(str(number), f"{number:02d}") for number in range(1, 28)]
     assert text.count("\n") <= 130
+
+
+def test_a_weighed_thing_that_is_taken_out_and_put_back_in_a_sealed_cart_is_weighed_anew():
+    cart = Simulated(sealed=True)
+    cart.wait(6_000).pick("banana").tap("tare").put("banana", mass_mg=850_000).settle()
+    cart.tap("price").wait(6_000)
+    assert cart.total_minor == 161
+    cart.take("banana").wait(3_000).put("banana").settle()
+    for _ in range(12):
+        cart.wait(1_000)
+    assert (cart.total_minor, cart.asked) == (0, ["weigh_it"])
+    assert len(cart.cart.backstore.alibis) == 1
+
+
+def test_a_weighed_thing_that_is_put_back_unsealed_is_on_the_bill_again_without_a_record_of_its_own():
+    cart = Simulated()
+    cart.wait(6_000).tap("weigh", "banana").tap("tare").put("banana", mass_mg=850_000).settle()
+    cart.tap("price").wait(6_000).take("banana").wait(3_000).put("banana").settle()
+    assert (cart.basket, cart.total_minor) == ({"banana": 1}, 161)
