@@ -152,7 +152,7 @@ def main(words: list[str]) -> int:
     if words[0] == "--steps":
         words = words[1:]
         cli_write.Progress = lambda quiet: Steps()
-        writer.JOURNAL_EVERY_BYTES = 4 * MIB
+        writer.JOURNAL_EVERY_S = 0
     parser = argparse.ArgumentParser()
     verbs = parser.add_subparsers(required=True)
     cli_write.add_write(verbs)

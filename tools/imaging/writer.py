@@ -32,7 +32,7 @@ from tools.imaging.source import HEAD_BYTES, PIECE_BYTES, ZEROS, Image, Piece, o
 
 BLOCK_BYTES = 4096
 AHEAD = 2  # pieces
-JOURNAL_EVERY_BYTES = 256 << 20
+JOURNAL_EVERY_S = 5.0  # by time: a slow card writes little again after a cut, a fast one is not held up by flushes
 TAIL_BYTES = 64 << 20
 PROBE_FIRST_BYTES = 64 << 20
 BEGIN_AGAIN = ("CARD-WRONG", "CARD-FAKE", "IMAGE-CHANGED")
@@ -147,7 +147,8 @@ def write_body(card: Card, image: Image, saved: Journal, folder: Path, progress:
     The next piece is read and unpacked while one is written, and the journal is saved beside both.
     """
     pieces = [piece for piece in image.pieces if piece.offset >= saved.done_bytes]
-    written = zeroed = unsaved = 0
+    written = zeroed = 0
+    saved_s = time.monotonic()
     saving: Future[None] | None = None
     with (
         opened(image.path) as file,
@@ -162,11 +163,10 @@ def write_body(card: Card, image: Image, saved: Journal, folder: Path, progress:
                 card.write(view, piece.offset)
                 written += piece.length
             advance(piece.length)
-            unsaved += piece.length
-            if unsaved >= JOURNAL_EVERY_BYTES and (saving is None or saving.done()):
+            if time.monotonic() - saved_s >= JOURNAL_EVERY_S and (saving is None or saving.done()):
                 _finished(saving)
                 saving = saver.submit(_save, card, folder, saved, piece.offset + piece.length)
-                unsaved = 0
+                saved_s = time.monotonic()
         _finished(saving)
     _save(card, folder, saved, image.pieces[-1].offset + image.pieces[-1].length if image.pieces else 0)
     return written, zeroed

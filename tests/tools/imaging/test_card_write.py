@@ -29,7 +29,7 @@ def _only_loops():
 
 @pytest.fixture(autouse=True)
 def _saves_often(monkeypatch):
-    monkeypatch.setattr(writer, "JOURNAL_EVERY_BYTES", PIECE_BYTES)
+    monkeypatch.setattr(writer, "JOURNAL_EVERY_S", 0)
 
 
 def write(card, image, folder, serial="S1"):
