@@ -61,7 +61,6 @@ BRIDGE_MAX = 8
 WAIT_MAX = 6
 ACCELERATIONS_MAX = 64
 ACCELERATION_AGE_US = 200_000
-ONE_G_UG = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,23 +286,12 @@ class _Work:
         self.detector, found = detected(
             self.detector,
             [reading.load for reading in readings],
-            self._inertia(readings) if live else None,
+            [_vertical_ug(known, reading.t_us) for reading in readings] if live else None,
             [reading.t_us // 1_000 for reading in readings],
             Calibration(self.old.calibration.counts_per_kg * self.fast, 0),
             self.old.limits,
         )
         self.told += found
-
-    def _inertia(self, readings: list[Reading]) -> list[int]:
-        """Return for each reading the counts that are not goods but the platform's acceleration."""
-        gross_mg = (self.detector.level_ug or 0) // 1_000
-        mass_mg = max(0, gross_mg) + self.old.limits.platform_mg
-        counts_per_kg = self.old.calibration.counts_per_kg * self.fast
-        known = self.old.accelerations
-        return [
-            mass_mg * (_vertical_ug(known, reading.t_us) - ONE_G_UG) // ONE_G_UG * counts_per_kg // 1_000_000
-            for reading in readings
-        ]
 
 
 def _vertical_ug(known: tuple[tuple[int, int], ...], t_us: int) -> int:

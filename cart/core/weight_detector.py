@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isqrt
 
+from cart.core.weight_inertia import Inertia
 from cart.core.weight_noise import BOXES, Track
-from cart.core.weight_values import STANDING
+from cart.core.weight_values import STANDING, Step
 
 _EMPTY = Track()
 
@@ -28,6 +30,11 @@ class Change:
     delta_mg: int
     motion: str
 
+    def told(self, delta_mg: int, variance_mg2: int, *, final: bool) -> Step:
+        """Return the change in words; `variance_mg2` is that of the level after it."""
+        sigma_mg = isqrt(variance_mg2 + self.base_mg2)
+        return Step(self.id, self.t_start_ms, self.t_accept_ms, delta_mg, sigma_mg, self.motion, final)
+
 
 @dataclass(frozen=True, slots=True)
 class Detector:
@@ -39,12 +46,15 @@ class Detector:
     level_ug   what the load rests at, None before the first rest;  level_mg2: its variance
     runs       for how many readings each window has seen a change
     anchored   the level was seen at this standstill; before that it does not drift, and larger steps are asked for
+    settled    at this standstill it is known what the accelerometer reads at rest
+    tilt_mg    what the cart's tilt at this standstill adds to its weight
     rested     the standstill was told
     drifted_ug sum of all drift that the level followed, for the ledger
     """
 
     raw: Track = _EMPTY
     corrected: Track = _EMPTY
+    inertia: Inertia = Inertia()  # noqa: RUF009 (a frozen value)
     position: int = -1
     clear: int = 0
     stirred: int = 0
@@ -56,6 +66,8 @@ class Detector:
     moved_s: int = 0
     moved_as: str = STANDING
     anchored: bool = True
+    settled: bool = True
+    tilt_mg: int = 0
     rested: bool = False
     change: Change | None = None
     next_id: int = 1
@@ -70,8 +82,10 @@ def interrupted(detector: Detector) -> Detector:
         detector,
         raw=gone,
         corrected=gone_corrected,
+        inertia=replace(detector.inertia, history=()),
         clear=detector.position + 1,
         runs=(0,) * len(BOXES),
         anchored=False,
+        settled=False,
         rested=False,
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Protocol
 
 BOXES = (4, 8, 12, 16, 24, 32, 64)
 """Box lengths of the windows, in readings at 80 a second: 0.12, 0.28, 0.42, 0.58, 0.88, 1.2 and 2.4 s long."""
@@ -30,8 +31,14 @@ BLOCK = 8  # readings to an entry of the noise's own history: 0.1 s
 BLOCKS = 24
 BLOCKS_LATE = 3 * LONGEST // 2 // BLOCK  # the longest window's middle lies this many blocks back
 
+FAST_BOX = 9
+"""What differs from the mean over so many readings is fast: above 4 Hz, where no hand puts goods."""
+
 PRIOR_PERCENT = {4: 50, 8: 25, 12: 18, 16: 14, 24: 11, 32: 8, 64: 6}
 """Standard deviation of a window's mean over the swing's, before anything was learned (standing, 15 Hz basket)."""
+
+PRIOR_WHITE = {4: 45, 8: 32, 12: 26, 16: 22, 24: 18, 32: 16, 64: 11}
+"""The same where the shaking was taken out: what is left is the accelerometer's own noise, which has no colour."""
 
 PRIOR_WEIGHT = 3  # blocks that the prior counts for
 LEARN_MAX = 40  # blocks over which the learned variance is a mean: 4 s
@@ -61,6 +68,26 @@ class Track:
     weight: int = 0
 
 
+class Windows(Protocol):
+    """Means over windows of a load: bare or corrected."""
+
+    def has(self, box: int, at: int) -> bool:
+        """Whether the window lies within what is kept."""
+        ...
+
+    def mean_mg(self, box: int, at: int) -> int:
+        """Return the window's mean in mg."""
+        ...
+
+    def equal_run(self, at: int, length: int) -> bool:
+        """Whether the last readings are all equal."""
+        ...
+
+    def swing_mg2(self, at: int, readings: int = SWING_SPAN) -> int:
+        """Return the swing's variance in mg2 over the readings up to `at`."""
+        ...
+
+
 class Smoothing:
     """A track with new readings behind it: windows at any reading. Lives within one call only."""
 
@@ -88,6 +115,19 @@ class Smoothing:
         total = sums[end] - 3 * sums[end - box] + 3 * sums[end - 2 * box] - sums[end - 3 * box]
         return total * 1_000_000 // (_CUBES[box] * self._counts_per_kg)
 
+    def reading(self, at: int) -> int:
+        """Return one reading as it came."""
+        return self._readings[at]
+
+    def reading_mg(self, at: int) -> int:
+        """Return one reading in mg."""
+        return self._readings[at] * 1_000_000 // self._counts_per_kg
+
+    def fast_mg(self, at: int) -> int:
+        """Return by how much a reading differs from the mean of the FAST_BOX readings around it, in mg."""
+        around = self._readings[at - FAST_BOX // 2 : at + FAST_BOX // 2 + 1]
+        return (FAST_BOX * self._readings[at] - sum(around)) * 1_000_000 // (FAST_BOX * self._counts_per_kg)
+
     def equal_run(self, at: int, length: int) -> bool:
         """Whether the `length` readings up to `at` are all equal."""
         last = self._readings[max(0, at + 1 - length) : at + 1]
@@ -111,7 +151,9 @@ class Smoothing:
         return left_over * left_over
 
 
-def with_block(track: Track, smoothing: Smoothing, at: int, *, calm: bool) -> Track:
+def with_block(
+    track: Track, smoothing: Windows, at: int, *, calm: bool, prior: dict[int, int] = PRIOR_PERCENT
+) -> Track:
     """Return the track a block later: the swing noted, and learned from where the load rested all the while.
 
     at    position of the block's last reading
@@ -120,7 +162,7 @@ def with_block(track: Track, smoothing: Smoothing, at: int, *, calm: bool) -> Tr
     swing = smoothing.swing_mg2(at, BLOCK)
     track = replace(track, blocks=(*track.blocks[1 - BLOCKS :], swing))
     if not track.learned:
-        return restarted(track, smoothing.swing_mg2(at))
+        return restarted(track, smoothing.swing_mg2(at), prior)
     if not calm or not smoothing.has(LONGEST, at):
         return track
     weight = min(track.weight + 1, LEARN_MAX)
@@ -133,10 +175,10 @@ def with_block(track: Track, smoothing: Smoothing, at: int, *, calm: bool) -> Tr
     return replace(track, learned=learned, swing=swing_learned, weight=weight)
 
 
-def restarted(track: Track, swing_mg2: int) -> Track:
+def restarted(track: Track, swing_mg2: int, prior: dict[int, int] = PRIOR_PERCENT) -> Track:
     """Return the track with its learned variances replaced by what is usual at this swing."""
     swing = max(swing_mg2, 1)
-    learned = tuple(swing * PRIOR_PERCENT[box] ** 2 // 10_000 for box in BOXES)
+    learned = tuple(swing * prior[box] ** 2 // 10_000 for box in BOXES)
     return replace(track, learned=learned, swing=swing, weight=PRIOR_WEIGHT)
 
 
@@ -155,7 +197,13 @@ def lately_mg2(track: Track) -> int:
     return sum(last) // len(last)
 
 
-def _deviation_mg2(smoothing: Smoothing, box: int, at: int) -> int:
+def usually_mg2(track: Track) -> int:
+    """Return the swing's variance in the middle one of the last blocks: a bump among them does not count."""
+    last = sorted(track.blocks[-9:])
+    return last[len(last) // 2]
+
+
+def _deviation_mg2(smoothing: Windows, box: int, at: int) -> int:
     """Return the square distance of a window's mean from that of the longest around the same moment.
 
     For the longest itself nothing longer is at hand: it is taken to be three quarters as noisy as the next one.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from cart.core.weight_noise import BOXES, Smoothing, Track, variance_mg2
+from cart.core.weight_noise import BOXES, Track, Windows, variance_mg2
 from cart.core.weight_values import STANDING
 
 SURE = 6  # standard deviations that a change must stand out by
+SURE_AGAIN = 4  # at the first rest after motion
 SURE_NOW = 2  # ... of the swing of the moment, standing
-SURE_MOVING = 8
+SURE_MOVING = 7
 HAND_MG = 150_000  # a hand may push or pull so hard while it places something
 HAND_RUN = 11
 FROZEN_RUN = 5  # equal readings in a row in which nothing is believed: the converter may be stuck
@@ -23,12 +24,18 @@ class Sight:
     swing  the swing's variance now, in mg2
     """
 
-    __slots__ = ("at", "means", "motion", "swing", "track")
+    __slots__ = ("at", "corrected", "means", "motion", "swing", "tilt_mg", "track")
 
-    def __init__(self, means: Smoothing, track: Track, at: int, motion: str) -> None:
+    def __init__(self, means: Windows, track: Track, at: int, motion: str, *, corrected: bool = False) -> None:
         """Look at the reading `at`; the track must have learned."""
+        self.corrected, self.tilt_mg = corrected, 0
         self.means, self.track, self.at, self.motion = means, track, at, motion
         self.swing = means.swing_mg2(at)
+
+    @property
+    def shaken(self) -> bool:
+        """Whether the noise of this moment counts, not that of rest."""
+        return self.corrected or self.motion != STANDING
 
     def has(self, box: int) -> bool:
         """Whether the window lies within what is kept."""
@@ -36,7 +43,8 @@ class Sight:
 
     def mean_mg(self, box: int) -> int:
         """Return the window's mean."""
-        return self.means.mean_mg(box, self.at)
+        mean_mg = self.means.mean_mg(box, self.at)
+        return mean_mg if self.corrected else mean_mg - self.tilt_mg
 
     def variance_mg2(self, rank: int) -> int:
         """Return the variance believed now of the mean of window number `rank`."""
@@ -51,22 +59,33 @@ class Sight:
         fitting = [rank for rank, box in enumerate(BOXES) if 3 * box - 2 <= readings and self.has(box)]
         return fitting[-1] if fitting else None
 
+    def ending(self, ago: int, readings: int) -> tuple[int, int] | None:
+        """Return rank and mean of the longest window of at most so many readings that ended `ago`; None without one."""
+        at = self.at - ago
+        for rank in reversed(range(len(BOXES))):
+            box = BOXES[rank]
+            if 3 * box - 2 <= readings and self.means.has(box, at):
+                mean_mg = self.means.mean_mg(box, at)
+                return rank, mean_mg if self.corrected else mean_mg - self.tilt_mg
+        return None
+
     def looks_stuck(self) -> bool:
         """Whether the last readings are all equal."""
         return self.means.equal_run(self.at, FROZEN_RUN)
 
-    def sure(self, rank: int, delta_mg: int, level_mg2: int) -> bool:
+    def sure(self, rank: int, delta_mg: int, level_mg2: int, anchored: bool) -> bool:
         """Whether a change stands out of the noise, and the noise is a small share of it.
 
         Standing, a change is its own noise: an item that falls shakes the basket more than it weighs. So it need not
         stand out as far of the swing of this moment as of the noise that was learned at rest.
         """
         now, square = self.variance_mg2(rank), delta_mg * delta_mg
-        if self.motion != STANDING:
+        if self.shaken:
             return square > SURE_MOVING**2 * (now + level_mg2)
         tolerated = max(3_000, abs(delta_mg) // 20) ** 2
         learned = self.learned_mg2(rank)
-        return square > SURE**2 * (learned + level_mg2) and learned < tolerated and square > SURE_NOW**2 * now
+        times = SURE if anchored else SURE_AGAIN
+        return square > times**2 * (learned + level_mg2) and learned < tolerated and square > SURE_NOW**2 * now
 
     def steady(self, rank: int, delta_mg: int) -> bool:
         """Whether the load rests in a window: its two halves agree, and its middle lies on the line between them.
@@ -79,8 +98,7 @@ class Sight:
         middle = self.means.mean_mg(half, self.at - 3 * half // 2)
         old = self.means.mean_mg(half, self.at - 3 * half)
         # Standing, the swing of the change itself must not excuse it: only what was learned at rest counts.
-        standing = self.motion == STANDING
-        variance = self.learned_mg2(_HALF_RANK[box]) if standing else self.variance_mg2(_HALF_RANK[box])
+        variance = self.variance_mg2(_HALF_RANK[box]) if self.shaken else self.learned_mg2(_HALF_RANK[box])
         share = delta_mg * delta_mg // 2_500
         apart, bent = new - old, new + old - 2 * middle
         return apart * apart < max(18 * variance + 1_000_000, share) and (
@@ -90,7 +108,7 @@ class Sight:
     def runs_needed(self, rank: int, delta_mg: int) -> int:
         """Return for how many readings a window must be sure; longer for what weighs less than a hand's push."""
         box = BOXES[rank]
-        if self.motion != STANDING:
+        if self.shaken:
             return max(8, 3 * box // 4)
         return max(HAND_RUN if abs(delta_mg) < HAND_MG else 3, 3 * box // 8)
 

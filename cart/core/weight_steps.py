@@ -19,12 +19,13 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isqrt
 
-from cart.core import weight_noise as noise
 from cart.core.weight_detector import Change, Detector
-from cart.core.weight_motion import STILL_BLOCKS, motion_after
-from cart.core.weight_noise import BLOCK, BOXES, LONGEST, Smoothing, Track
+from cart.core.weight_inertia import CHANGE_AFTER, CHANGE_BEFORE, LEARN_LATE, ONE_G_UG
+from cart.core.weight_motion import MOVING_SWING_MG, STILL_BLOCKS, motion_after, smallest_mg
+from cart.core.weight_noise import BLOCK, BOXES, LONGEST
+from cart.core.weight_senses import TILT_UG, Senses
 from cart.core.weight_sight import Sight
-from cart.core.weight_values import ROLLING, ROUGH, STANDING, Calibration, Limits, Standstill, Step
+from cart.core.weight_values import STANDING, Calibration, Limits, Standstill, Step
 
 READINGS_PER_S = 80
 
@@ -32,6 +33,9 @@ REST_BETWEEN = 36  # readings of rest, 0.45 s, that make two changes out of one:
 FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
 FINAL_AT_LAST = 320  # 4 s: then with whatever sigma there is
 FINAL_SIGMA_MG = 1_500
+SIDEWAYS = 6_000  # part of the moving mass that a level taken in motion may be wrong by
+SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
+HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
 HEAVY_MG = 500_000  # a heavier change swings longer
 ACQUIRE_AFTER = 94  # readings before the first level is taken
 ACQUIRE_AT_LAST = 280
@@ -39,8 +43,6 @@ CALM_AFTER = 3 * LONGEST + BLOCK  # readings without a change that learning of t
 
 DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading: 3 s
 DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
-DRIFT_MOVING_MG_S = 50  # what the zero may have drifted for each second in motion
-DRIFT_MOVING_MG_MAX = 9_000
 
 Found = Step | Standstill
 
@@ -48,7 +50,7 @@ Found = Step | Standstill
 def detected(
     detector: Detector,
     readings: list[int],
-    inertia: list[int] | None,
+    vertical: list[int] | None,
     t_ms: list[int],
     calibration: Calibration,
     limits: Limits,
@@ -56,12 +58,12 @@ def detected(
     """Return the detector after these readings, and what it found.
 
     readings  counts above zero, evenly spaced, oldest first
-    inertia   counts that the accelerometer explains, one a reading; None without one
+    vertical  accelerations in micro-g, one a reading; None without an accelerometer
     t_ms      time of each reading
     """
-    work = _Detection(detector, readings, inertia, calibration.counts_per_kg, limits)
-    for index, t in enumerate(t_ms):
-        work.take(index, t)
+    work = _Detection(detector, readings, vertical, calibration.counts_per_kg, limits)
+    for t in t_ms:
+        work.take(t)
     return work.frozen(), work.found
 
 
@@ -69,36 +71,33 @@ class _Detection:
     """The detector with new readings, while one call lasts."""
 
     def __init__(
-        self, old: Detector, readings: list[int], inertia: list[int] | None, counts_per_kg: int, limits: Limits
+        self, old: Detector, readings: list[int], vertical: list[int] | None, counts_per_kg: int, limits: Limits
     ) -> None:
         self.found: list[Found] = []
         self.limits = limits
-        self.raw, self.corrected = old.raw, old.corrected
-        self.raw_means = Smoothing(old.raw, readings, counts_per_kg)
-        # Without an accelerometer the corrected track is empty, and the raw one stands for it.
-        self.corrected_means: Smoothing | None = None
-        if inertia is not None:
-            known = old.corrected if old.corrected.history else old.raw
-            even = [count - part for count, part in zip(readings, inertia, strict=True)]
-            self.corrected_means = Smoothing(known, even, counts_per_kg)
-            self.corrected = known
+        gross_mg = None if old.level_ug is None else old.level_ug // 1_000
+        self.senses = Senses(
+            (old.raw, old.corrected), old.inertia, readings, vertical, counts_per_kg, limits.platform_mg, gross_mg
+        )
         self.position, self.clear = old.position, old.clear
         self.stirred = old.stirred
         self.level_ug, self.level_mg2 = old.level_ug, old.level_mg2
         self.runs = list(old.runs)
         self.motion, self.motion_since = old.motion, old.motion_since
         self.moved_s, self.moved_as = old.moved_s, old.moved_as
-        self.anchored, self.rested = old.anchored, old.rested
+        self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
+        self.tilt_mg = old.tilt_mg
         self.change, self.next_id = old.change, old.next_id
         self.drifted_ug = old.drifted_ug
-        self.t_ms = self.index = 0
+        self.t_ms = 0
         self.sight: Sight
 
     def frozen(self) -> Detector:
-        corrected = self.corrected_means.kept(self.corrected) if self.corrected_means else Track()
+        raw, corrected, inertia = self.senses.kept()
         return Detector(
-            raw=self.raw_means.kept(self.raw),
+            raw=raw,
             corrected=corrected,
+            inertia=inertia,
             position=self.position,
             clear=self.clear,
             stirred=self.stirred,
@@ -110,22 +109,28 @@ class _Detection:
             moved_s=self.moved_s,
             moved_as=self.moved_as,
             anchored=self.anchored,
+            settled=self.settled,
+            tilt_mg=self.tilt_mg,
             rested=self.rested,
             change=self.change,
             next_id=self.next_id,
             drifted_ug=self.drifted_ug,
         )
 
-    def take(self, index: int, t_ms: int) -> None:
-        """Take the next reading, the one at `index` of the new ones."""
+    def take(self, t_ms: int) -> None:
+        """Take the next reading."""
         self.position += 1
-        self.t_ms, self.index = t_ms, index
+        self.t_ms = t_ms
+        self.senses.take()
         if self.position % BLOCK == 0:
             self._end_block()
-        sight = self._look()
+        if self.motion == STANDING and not self.settled:
+            self._settle()
+        sight = self.senses.look(self.motion, settled=self.settled)
         if sight is None:
             return
         self.sight = sight
+        sight.tilt_mg = self.tilt_mg
         if self.level_ug is None:
             self._acquire()
             return
@@ -142,29 +147,35 @@ class _Detection:
 
     # -- noise and motion -------------------------------------------------------------
 
-    def _look(self) -> Sight | None:
-        """Return what the windows show now; None before any noise was learned.
-
-        Standing, the accelerometer's own noise does more harm than good; in motion it takes the shaking out.
-        """
-        means, track = self.raw_means, self.raw
-        if self.motion != STANDING and self.corrected_means is not None:
-            means, track = self.corrected_means, self.corrected
-        return Sight(means, track, self.index + means.first, self.motion) if track.learned else None
-
     def _end_block(self) -> None:
         undisturbed = self.position - max(self.clear, self.stirred) > CALM_AFTER
         calm = self.level_ug is not None and undisturbed and not any(self.runs)
-        self.raw = self._after_block(self.raw, self.raw_means, calm)
-        if self.corrected_means:
-            self.corrected = self._after_block(self.corrected, self.corrected_means, calm)
-        motion = motion_after(self.motion, self.raw.blocks)
+        self.senses.end_block(calm=calm)
+        self._learn_inertia()
+        motion = motion_after(self.motion, self.senses.raw.blocks, self._moving_mg())
         if motion != self.motion:
             self._move(motion)
 
-    def _after_block(self, track: Track, means: Smoothing, calm: bool) -> Track:
-        at = self.index + means.first
-        return noise.with_block(track, means, at, calm=calm) if means.has(16, at) else track
+    def _learn_inertia(self) -> None:
+        """Learn from the block a second ago, unless the load changed around it."""
+        if self.level_ug is None:
+            return
+        apart = self.position - LEARN_LATE - self.clear
+        if not -CHANGE_BEFORE < apart < CHANGE_AFTER:
+            self.senses.learn_inertia(self.level_ug // 1_000)
+        # A level that was taken with another acceleration of rest is put right by as much as the windows are.
+        rest = self.senses.guessed_rest(standing=self.motion == STANDING)
+        if rest:
+            self._rest_moved(rest[0], sure=False, blocks=rest[1])
+
+    def _rest_moved(self, rest_ug: int, *, sure: bool, blocks: int) -> None:
+        assert self.level_ug is not None
+        was = rest_ug if self.senses.inertia.rest_ug is None else self.senses.inertia.rest_ug
+        by_level_ug = self._moving_mg() * (rest_ug - was) // 1_000
+        self.level_ug += by_level_ug
+        if self.change:
+            self.change = replace(self.change, base_ug=self.change.base_ug + by_level_ug)
+        self.senses.rest_at(rest_ug, self.level_ug // 1_000, sure=sure, blocks=blocks)
 
     def _move(self, motion: str) -> None:
         was, self.motion = self.motion, motion
@@ -172,26 +183,26 @@ class _Detection:
         self.motion_since = self.position
         if motion == STANDING:
             # The noise of the road says nothing about standing; and only what was read since the stop counts.
-            self.raw = noise.restarted(self.raw, noise.lately_mg2(self.raw))
+            self.senses.restart_raw()
             self.clear = max(self.clear, self.position - (STILL_BLOCKS - 3) * BLOCK)
             self.moved_s, self.moved_as = self.moved_s + seconds, was
         elif was == STANDING:
             self.moved_s = 0 if self.anchored else self.moved_s
-            self.anchored = self.rested = False
-            if self.corrected.blocks:
-                self.corrected = noise.restarted(self.corrected, noise.lately_mg2(self.corrected))
+            self.anchored = self.settled = self.rested = False
         else:
             self.moved_s += seconds
         self.runs = [0] * len(BOXES)
 
     def _usable(self) -> int:
-        """Readings since the last disturbance."""
         return self.position - self.clear + 1
 
     # -- resting -------------------------------------------------------------------------
 
     def _acquire(self) -> None:
         """Take the first level as soon as the load rests."""
+        rest = self.senses.guessed_rest(standing=True)
+        if rest:
+            self.senses.rest_at(rest[0], None, sure=False, blocks=rest[1])
         usable = self._usable()
         box = 64 if usable >= ACQUIRE_AT_LAST else 32
         if usable < ACQUIRE_AFTER or not self.sight.has(box):
@@ -226,7 +237,9 @@ class _Detection:
         if self.motion != STANDING:
             self._sharpen()
             return
-        rank = BOXES.index(LONGEST) if self._usable() >= 3 * LONGEST and self.sight.has(LONGEST) else BOXES.index(32)
+        if self.sight.corrected or self.sight.swing > MOVING_SWING_MG**2:
+            return
+        rank = BOXES.index(LONGEST if self._usable() >= 3 * LONGEST and self.sight.has(LONGEST) else 32)
         away = self.sight.mean_mg(BOXES[rank]) * 1_000 - self.level_ug
         # After motion or a gap there is no step below the smallest, so all of it is drift, and the core's conservation
         # judges it: between a half and the whole the load would else never be said to stand.
@@ -239,9 +252,26 @@ class _Detection:
             self._drift(away)
         self._drift(max(-DRIFT_UG_MAX, min(DRIFT_UG_MAX, away // DRIFT_SHARE)))
         self.level_mg2 = min(self.level_mg2, variance)
+        self.senses.follow_rest(self.level_ug // 1_000, level=not self.tilt_mg, long=rank == BOXES.index(LONGEST))
         if not self.rested:
             self.rested = True
             self.found.append(Standstill(self.t_ms, self.level_ug // 1_000, isqrt(variance)))
+
+    def _settle(self) -> None:
+        """At a standstill, see which acceleration is that of rest, and how far the cart is tilted."""
+        inertia = self.senses.inertia
+        if self.senses.corrected_means is None or self.level_ug is None:
+            self.settled = True
+            return
+        felt_ug = self.senses.felt_ug(32)
+        if self.position - self.motion_since < SETTLED_AFTER or felt_ug is None:
+            return
+        self.settled = True
+        by_ug = felt_ug - (inertia.rest_ug or felt_ug)
+        if not inertia.rest_sure:
+            self._rest_moved(felt_ug, sure=True, blocks=0)
+        tilted = inertia.rest_sure and abs(by_ug) > TILT_UG
+        self.tilt_mg = self._moving_mg() * by_ug // ONE_G_UG if tilted else 0
 
     def _sharpen(self) -> None:
         """In motion, know a level better that was taken or changed there; never beyond what its sigma allows.
@@ -252,7 +282,7 @@ class _Detection:
         rank = BOXES.index(LONGEST)
         if self._usable() < 3 * LONGEST or not self.sight.has(LONGEST):
             return
-        away, variance = self.sight.mean_mg(LONGEST) - self.level_ug // 1_000, self.sight.variance_mg2(rank)
+        away, variance = self.sight.mean_mg(LONGEST) - self.level_ug // 1_000, self._variance_mg2(rank)
         if 2 * variance < self.level_mg2 and away * away < 9 * self.level_mg2:
             self.level_ug, self.level_mg2 = self.sight.mean_mg(LONGEST) * 1_000, variance
 
@@ -265,13 +295,9 @@ class _Detection:
 
     def _smallest_mg(self) -> int:
         """Return the smallest change that may be told now."""
-        if self.motion == ROLLING:
-            return self.limits.rolling_step_mg
-        if self.motion == ROUGH:
-            return self.limits.rough_step_mg
-        if self.anchored:
-            return self.limits.step_mg
-        return self.limits.step_mg + min(DRIFT_MOVING_MG_MAX, DRIFT_MOVING_MG_S * self.moved_s)
+        motion = self.moved_as if self.motion == STANDING and not self.settled else self.motion
+        away_s = None if self.anchored else self.moved_s
+        return smallest_mg(self.limits, motion, away_s, shaken=self.sight.corrected)
 
     def _departed(self) -> int | None:
         """Return the rank of the shortest window that is sure of a change, or None."""
@@ -282,7 +308,7 @@ class _Detection:
         for rank, box in enumerate(BOXES):
             if 3 * box - 2 > usable or not self.sight.has(box):
                 break
-            if self.motion != STANDING and box < 8:
+            if self.sight.shaken and box < 8:
                 continue
             delta = self.sight.mean_mg(box) - level
             if abs(delta) > smallest and self._believable(rank, delta):
@@ -294,7 +320,7 @@ class _Detection:
         return None
 
     def _believable(self, rank: int, delta_mg: int) -> bool:
-        return self.sight.sure(rank, delta_mg, self.level_mg2) and self.sight.steady(rank, delta_mg)
+        return self.sight.sure(rank, delta_mg, self.level_mg2, self.anchored) and self.sight.steady(rank, delta_mg)
 
     def _believe(self, rank: int) -> None:
         """Open a change, or merge it into the one that is still moving."""
@@ -309,32 +335,45 @@ class _Detection:
                 self._settle_before(change, moved)
                 self._finish(change)
             self._open(moved, mean_mg, rank)
-        self.level_ug, self.level_mg2 = mean_mg * 1_000, self.sight.variance_mg2(rank)
+        self._level(mean_mg, rank)
         self.clear, self.rested = moved, False
         self.runs = [0] * len(BOXES)
+
+    def _level(self, mean_mg: int, rank: int) -> None:
+        """Take a window's mean as the level."""
+        assert self.level_ug is not None
+        self.senses.load_changed(mean_mg - self.level_ug // 1_000, mean_mg)
+        self.level_ug, self.level_mg2 = mean_mg * 1_000, self._variance_mg2(rank)
+
+    def _variance_mg2(self, rank: int) -> int:
+        """Return the variance of a window's mean as a level; in motion there is more than what shakes.
+
+        Pushing off and stopping pull at the gauges sideways, and no accelerometer on the platform tells that apart.
+        """
+        variance = self.sight.variance_mg2(rank)
+        return variance + (self._moving_mg() // SIDEWAYS) ** 2 if self.sight.corrected else variance
+
+    def _moving_mg(self) -> int:
+        return max(0, self.level_ug or 0) // 1_000 + self.senses.platform_mg()
 
     def _open(self, moved: int, mean_mg: int, rank: int) -> None:
         assert self.level_ug is not None
         delta_mg = mean_mg - self.level_ug // 1_000
         start_ms = self.t_ms - (self.position - moved) * 1_000 // READINGS_PER_S
         motion = self.moved_as if self.motion == STANDING and not self.anchored else self.motion
-        self.change = Change(
-            self.next_id, max(0, start_ms), self.t_ms, moved, self.level_ug, self.level_mg2, delta_mg, motion
-        )
+        base = self.level_ug, self.level_mg2
+        self.change = Change(self.next_id, max(0, start_ms), self.t_ms, moved, *base, delta_mg, motion)
         self.next_id += 1
-        self.found.append(self._told(self.change, delta_mg, self.sight.variance_mg2(rank), final=False))
+        self.found.append(self.change.told(delta_mg, self.sight.variance_mg2(rank), final=False))
 
     def _settle_before(self, change: Change, moved: int) -> None:
         """Take the level between two changes from a window that ends before the second began."""
-        end = moved - 16  # a hand is on it for up to 0.4 s around the middle
-        means, at = self.sight.means, self.sight.at - (self.position - end)
-        for rank in reversed(range(len(BOXES))):
-            box = BOXES[rank]
-            if 3 * box - 2 <= end - change.moved - 8 and at + 1 >= 3 * box:
-                self.level_ug = means.mean_mg(box, at) * 1_000
-                # The swing of now is the second change's.
-                self.level_mg2 = 2 * self.sight.learned_mg2(rank)
-                return
+        end = moved - HAND_READINGS
+        found = self.sight.ending(self.position - end, end - change.moved - 8)
+        if found:
+            rank, mean_mg = found
+            # The swing of now is the second change's.
+            self.level_ug, self.level_mg2 = mean_mg * 1_000, 2 * self.sight.learned_mg2(rank)
 
     def _refine(self, change: Change) -> None:
         """Know the new level better with every reading; make it final when it is known."""
@@ -346,20 +385,16 @@ class _Detection:
         if rank is None or not self.sight.has(8):
             return
         away = self.sight.mean_mg(8) - self.level_ug // 1_000
-        still = away * away < 36 * self.sight.variance_mg2(BOXES.index(8)) + 4_000_000
+        still = away * away < 36 * (self.sight.variance_mg2(BOXES.index(8)) + self.level_mg2) + 4_000_000
         if rested < REST_BETWEEN or still:
-            self.level_ug, self.level_mg2 = self.sight.mean_mg(BOXES[rank]) * 1_000, self.sight.variance_mg2(rank)
-        known = rested >= FINAL_AFTER and still and self.level_mg2 < FINAL_SIGMA_MG**2
+            self._level(self.sight.mean_mg(BOXES[rank]), rank)
+        known = rested >= FINAL_AFTER and still and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
         if known or rested >= FINAL_AT_LAST:
             self._finish(change)
 
     def _finish(self, change: Change) -> None:
         assert self.level_ug is not None
         delta_mg = (self.level_ug - change.base_ug) // 1_000
-        self.found.append(self._told(change, delta_mg, self.level_mg2, final=True))
+        self.found.append(change.told(delta_mg, self.level_mg2, final=True))
         self.change = None
-        self.anchored = self.anchored or self.motion == STANDING
-
-    def _told(self, change: Change, delta_mg: int, variance_mg2: int, *, final: bool) -> Step:
-        sigma_mg = isqrt(variance_mg2 + change.base_mg2)
-        return Step(change.id, change.t_start_ms, change.t_accept_ms, delta_mg, sigma_mg, change.motion, final)
+        self.anchored = self.anchored or (self.motion == STANDING and self.settled)

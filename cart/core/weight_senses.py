@@ -1,0 +1,158 @@
+"""The load as it may be looked at: bare, and with the shaking taken out, each with its own noise.
+
+Standing, the accelerometer's own noise does more harm than good, and the bare reading is looked at; in motion it takes
+the shaking out. Without an accelerometer there is only the bare one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cart.core import weight_inertia as inertial
+from cart.core import weight_noise as noise
+from cart.core.weight_inertia import Corrected, Inertia
+from cart.core.weight_noise import LONGEST, Smoothing, Track
+from cart.core.weight_sight import Sight
+from cart.core.weight_values import STANDING
+
+QUIETER = 4
+"""Standing, the shaking is taken out where that leaves so many times less swing: what is left has more slow parts."""
+
+
+TILT_UG = 300
+"""A smaller change of the acceleration at rest, 1.4 degrees from level, is the sensor's own."""
+
+REST_SHARE = 64
+"""The acceleration of rest goes this part of the way to what is felt, at each reading."""
+
+
+class Senses:
+    """Two tracks with new readings behind them, while one call lasts.
+
+    index  of the newest reading that was taken
+    """
+
+    def __init__(
+        self,
+        tracks: tuple[Track, Track],
+        inertia: Inertia,
+        readings: list[int],
+        vertical: list[int] | None,
+        counts_per_kg: int,
+        platform_mg: int,
+        gross_mg: int | None,
+    ) -> None:
+        self.raw, self.corrected = tracks
+        self.inertia, self.configured_mg = inertia, platform_mg
+        self.raw_means = Smoothing(self.raw, readings, counts_per_kg)
+        self.corrected_means: Corrected | None = None
+        if vertical is not None:
+            self.corrected_means = Corrected(self.corrected, self.raw_means, inertia, vertical, platform_mg)
+        self.at = self.raw_means.first - 1
+        self._relearn(gross_mg)
+
+    def kept(self) -> tuple[Track, Track, Inertia]:
+        """Return what the next call begins with."""
+        raw = self.raw_means.kept(self.raw)
+        if self.corrected_means is None:
+            return raw, Track(), replace(self.inertia, history=())
+        return raw, self.corrected_means.kept(self.corrected), self.corrected_means.felt_kept(self.inertia)
+
+    def take(self) -> None:
+        """Go on to the next reading."""
+        self.at += 1
+        if self.corrected_means:
+            self.corrected_means.note(self.at)
+
+    def look(self, motion: str, *, settled: bool) -> Sight | None:
+        """Return what the windows show now; None before any noise was learned.
+
+        Settled at a standstill that is the track that is quieter now; else the one without the shaking.
+        """
+        if not self.raw.learned:
+            return None
+        bare = Sight(self.raw_means, self.raw, self.at, motion)
+        if not self.corrected_means or not self.corrected.learned or self.inertia.rest_ug is None:
+            return bare
+        still = Sight(self.corrected_means, self.corrected, self.at, motion, corrected=True)
+        return still if motion != STANDING or not settled or QUIETER * still.swing < bare.swing else bare
+
+    def end_block(self, *, calm: bool) -> None:
+        """Note the noise of the block that ends now, and learn from it where the load rested."""
+        if not self.raw_means.has(16, self.at):
+            return
+        self.raw = noise.with_block(self.raw, self.raw_means, self.at, calm=calm)
+        if self.corrected_means and self.corrected_means.has(16, self.at):
+            self.corrected = noise.with_block(
+                self.corrected, self.corrected_means, self.at, calm=calm, prior=noise.PRIOR_WHITE
+            )
+
+    def learn_inertia(self, gross_mg: int | None) -> None:
+        """Learn the moving mass from the block a second ago; nobody touched the load around it."""
+        means, block_at = self.corrected_means, self.at - inertial.LEARN_LATE
+        if means is None or gross_mg is None or not means.block_fits(block_at):
+            return
+        prior_mg = max(0, gross_mg) + self.configured_mg
+        was, self.inertia = self.inertia, inertial.learned(self.inertia, means.block(block_at), prior_mg)
+        self._relearn(gross_mg)
+        if was.blocks < self.inertia.blocks <= inertial.TRUSTED_BLOCKS:
+            self._restart_corrected()
+
+    def load_changed(self, by_mg: int, gross_mg: int) -> None:
+        """Carry what was learned over to a new load."""
+        if self.inertia.moving_mg:
+            self.inertia = inertial.loaded(self.inertia, by_mg)
+        self._relearn(gross_mg)
+
+    def guessed_rest(self, *, standing: bool) -> tuple[int, int] | None:
+        """Return which acceleration must be that of rest, and over how many blocks that is a mean; None for no news.
+
+        In motion it is the mean of all, as no cart gains height for long; it ends where rest was seen standing.
+        """
+        inertia = self.inertia
+        if inertia.rest_sure:
+            return None
+        felt_ug = self.felt_ug(32 if inertia.rest_ug is None else LONGEST)
+        if felt_ug is None:
+            return None
+        if inertia.rest_ug is None:
+            return felt_ug, 0
+        blocks = inertia.rest_blocks + 1
+        return None if standing else (inertia.rest_ug + (felt_ug - inertia.rest_ug) // blocks, blocks)
+
+    def felt_ug(self, box: int) -> int | None:
+        """Return the mean acceleration over the window of `box` that ends now; None while it is not full."""
+        means = self.corrected_means
+        return means.felt_ug(box, self.at) if means and means.felt_has(box, self.at) else None
+
+    def follow_rest(self, gross_mg: int, *, level: bool, long: bool) -> None:
+        """At rest, follow slowly what the accelerometer reads, on level ground and over long windows only."""
+        rest_ug, felt_ug = self.inertia.rest_ug, self.felt_ug(LONGEST)
+        if not (level and long) or rest_ug is None or felt_ug is None or abs(felt_ug - rest_ug) > TILT_UG:
+            return
+        by_ug = felt_ug - rest_ug if not self.inertia.rest_sure else (felt_ug - rest_ug) // REST_SHARE
+        if by_ug:
+            self.rest_at(rest_ug + by_ug, gross_mg, sure=True, blocks=0)
+
+    def rest_at(self, rest_ug: int, gross_mg: int | None, *, sure: bool, blocks: int) -> None:
+        """Take an acceleration as that of rest."""
+        self.inertia = inertial.rested(self.inertia, rest_ug, sure=sure, blocks=blocks)
+        self._relearn(gross_mg)
+
+    def restart_raw(self) -> None:
+        """Forget the bare noise that was learned: the road's says nothing about standing."""
+        self.raw = noise.restarted(self.raw, noise.lately_mg2(self.raw))
+
+    def _restart_corrected(self) -> None:
+        """Forget the noise that shaking leaves over."""
+        if self.corrected.blocks:
+            self.corrected = noise.restarted(self.corrected, noise.usually_mg2(self.corrected), noise.PRIOR_WHITE)
+
+    def platform_mg(self) -> int:
+        """Return the platform's mass as the shaking shows it."""
+        return self.corrected_means.platform_mg if self.corrected_means else self.configured_mg
+
+    def _relearn(self, gross_mg: int | None) -> None:
+        if self.corrected_means:
+            platform_mg = inertial.platform_mg(self.inertia, gross_mg or 0, self.configured_mg)
+            self.corrected_means.learn(self.inertia, platform_mg, max(0, gross_mg or 0))
