@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cart.core import legal_profile
 from cart.core.calibration_rest import Mean
+from cart.core.legal_profile import R76, Instrument, Range
 
 MG_PER_KG = 1_000_000
 PPM = 1_000_000
@@ -22,10 +24,9 @@ TRIM_PPM_MAX = 100_000
 def mpe_mg(load_mg: int, e_mg: int) -> int:
     """Return the largest error that class III permits at a load: 0.5 e up to 500 e, 1 e up to 2,000 e, then 1.5 e.
 
-    Source: OIML R 76-1 table 6, initial verification.
+    Always by OIML R 76, initial verification: Handbook 44 permits as much or more.
     """
-    halves = 1 if load_mg <= 500 * e_mg else 2 if load_mg <= 2_000 * e_mg else 3
-    return halves * e_mg // 2
+    return legal_profile.mpe_mg(Instrument(R76, (Range(max(load_mg, e_mg), e_mg),)), load_mg)
 
 
 def slope(points: Sequence[tuple[int, int]], zero_counts: int) -> int:
