@@ -1,5 +1,6 @@
 """The pure parts of the firmware, one by one; the same files that run on the microcontroller."""
 
+import os
 import random
 from binascii import crc_hqx
 
@@ -235,18 +236,18 @@ def test_an_edge_keeps_its_moment_until_it_is_taken():
 
 
 def test_the_port_takes_nothing_while_the_other_side_reads_nothing():
-    import os
-
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
-    with open(read_end, "rb", 0) as source, open(write_end, "wb", 0) as sink:
-        port = StreamPort(source, sink)
+    with open(read_end, "rb", 0) as source, open(write_end, "wb", 0) as pipe:
+        sink = Slow()
+        sink.room = 100
+        port = StreamPort(source, sink, source, pipe)
         assert port.read() == b""
-        sent = 0
-        while taken := port.write(b"x" * 64):
-            sent += taken
-        assert sent >= 4_096
-        assert port.write(b"y") == 0
+        assert port.write(b"there is room") == 13
+        while pipe.write(b"x" * 4_096):
+            pass
+        assert port.write(b"there is none") == 0
+        assert sink.sent == b"there is room"
         assert port.read(10) == b"x" * 10
 
 

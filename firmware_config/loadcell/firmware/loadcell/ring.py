@@ -22,12 +22,11 @@ class Ring:
         """Take all the memory now."""
         self._head = self._tail = 0
         self._ticks = array("i", [0] * SIZE)
-        self._words = [array("I", [0] * words) for _ in range(SIZE + 1)]
+        self._words = [array("I", [0] * words) for _ in range(SIZE)]
 
     def slot(self):
-        """Return the array that the next reading goes into; a spare one when there is no room."""
-        full = (self._head + 1) & _MASK == self._tail
-        return self._words[SIZE if full else self._head]
+        """Return the array that the next reading goes into; it is free also when there is no room for one more."""
+        return self._words[self._head]
 
     def put(self, ticks):
         """Complete the reading whose words are in slot()."""
