@@ -169,6 +169,7 @@ class View:
     lost: bool = False
     stands_mg: int | None = None
     last_flags: int = 0
+    cells: tuple[int, ...] = ()
     centi_c: int | None = None
     identity: CellIdentified | None = None
     dropped: int = 0
@@ -253,6 +254,7 @@ class View:
         self.readings += len(event.counts)
         self.dropped += event.dropped
         self.last_flags = event.flags[-1]
+        self.cells = event.channels[-1] if event.channels else ()
         calibration = self.calibration or UNCALIBRATED
         cells = event.channels or ((),) * len(event.counts)
         for t_us, counts, channels in zip(event.t_us, event.counts, cells, strict=True):
@@ -348,7 +350,7 @@ def _lines(view: View, width: int, *, practice: bool) -> list[str]:
     noise = "" if noise_mg is None else f" = {_grams(noise_mg)}"
     lines = [
         f"weight   {_weight(view)}",
-        f"counts   {now if now is not None else '-':,}" if now is not None else "counts   -",
+        f"counts   {now:,}{_each(view)}" if now is not None else "counts   -",
         f"noise    {view.noise_milli() // 1_000} counts{noise} rms over 1 s",
         f"rate     {_rate(view)} a second of {view.limits.samples_per_s};  {view.dropped} lost",
         f"flags    {flags_named(view.last_flags)}",
@@ -412,6 +414,7 @@ def _json_line(view: View, second: int) -> str:
             "gross_mg": view.stands_mg if view.state == OK else None,
             "about_mg": view.mass_mg(view.now_counts()),
             "counts": view.now_counts(),
+            "cells": view.cells,
             "noise_counts_milli": view.noise_milli(),
             "noise_mg": view.noise_mg(),
             "rate_milli": view.rate_milli(),
@@ -424,6 +427,11 @@ def _json_line(view: View, second: int) -> str:
             "events": view.unread,
         }
     )
+
+
+def _each(view: View) -> str:
+    """Return what each cell reads, where there are four: front left, front right, rear left, rear right."""
+    return f"   cells {'  '.join(f'{cell:,}' for cell in view.cells)}" if view.cells else ""
 
 
 def _rate(view: View) -> str:

@@ -128,6 +128,14 @@ def test_without_a_calibration_there_are_counts_and_no_weight():
     assert scale.picture()[0] == "weight   none: uncalibrated"
 
 
+def test_each_of_four_cells_is_shown():
+    scale = Scale()
+    event = LoadSampled(0, 1, (12_500,), (1_003_000,), (0,), 0, ((250_000, 251_000, 252_000, 250_000),))
+    scale.view.take(event)
+    assert scale.line()["cells"] == [250_000, 251_000, 252_000, 250_000]
+    assert "cells 250,000  251,000  252,000  250,000" in scale.picture()[1]
+
+
 def test_flags_are_named():
     assert flags_named(0) == "none"
     assert flags_named(0x03) == "saturated, desync"
