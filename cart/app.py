@@ -139,10 +139,13 @@ def _calibration(path: Path) -> tuple[CalibrationRecord | None, Fault | None]:
 
 def _legal(settings: config.Config, record: CalibrationRecord | None) -> tuple[Legal, bool]:
     """Return what trade weighing is set up with, and whether a jumper seals the build: nothing in cart.toml does."""
-    from cart.edge.gpio import seal_jumper_closed
+    from cart.edge.gpio import SEAL_PINS, seal_jumper_closed
 
+    panel = settings.panel
+    taken = {panel.gate_pin, panel.help_pin, panel.red_pin, panel.green_pin, panel.buzzer_pin}
+    closed = not taken & SEAL_PINS and seal_jumper_closed()
     seal_path = Path(settings.scale.calibration).with_name(SEAL_NAME)
-    return sealed(record, seal_path, settings.cart.id, jumper_closed=seal_jumper_closed())
+    return sealed(record, seal_path, settings.cart.id, jumper_closed=closed)
 
 
 def _store(

@@ -1,8 +1,10 @@
 """The command line: verbs, faults with their next step, exit codes; and the log."""
 
+import hashlib
 import logging
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,14 @@ def test_usage_mistakes_exit_with_2(capsys):
 def test_version_says_what_it_runs_on(capsys):
     assert main(["version"]) == 0
     assert capsys.readouterr().out.startswith(f"cart {__version__}, Python 3.")
+
+
+def test_version_shows_the_legal_hash_on_demand(capsys):
+    manifest = (Path(version.__file__).parents[1] / "legal_manifest.json").read_bytes()
+    assert main(["version", "-v"]) == 0
+    assert hashlib.sha256(manifest).hexdigest() in capsys.readouterr().out
+    assert main(["version"]) == 0
+    assert "legal" not in capsys.readouterr().out
 
 
 def test_a_manual_clock_moves_only_when_told():

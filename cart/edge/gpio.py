@@ -93,6 +93,21 @@ class GpioPanel:
 SEAL_DRIVE_PIN, SEAL_FOLLOW_PIN = 5, 6
 """The jumper of a sealed build joins these two (BCM numbers): no key of cart.toml moves it."""
 
+SEAL_PINS = frozenset({SEAL_DRIVE_PIN, SEAL_FOLLOW_PIN})
+
+
+def joined(pull: Callable[[bool], None], drive: Callable[[bool], None], is_high: Callable[[], bool]) -> bool:
+    """Return True if a wire joins the two pins: pulled the one way, the one must follow the other, which drives.
+
+    A pin that is stuck, shorted to ground or to the supply, or left open follows in one direction at most.
+    """
+    followed = []
+    for high in (False, True, False, True):
+        pull(not high)
+        drive(high)
+        followed.append(is_high() == high)
+    return all(followed)
+
 
 def seal_jumper_closed() -> bool:
     """Return True if the seal's jumper joins its two pins; False off a Raspberry Pi. Read once, before the panel."""
@@ -105,14 +120,13 @@ def seal_jumper_closed() -> bool:
         gpio.setmode(gpio.BCM)
         gpio.setup(SEAL_DRIVE_PIN, gpio.OUT, initial=gpio.LOW)
 
-        def followed(level: int) -> bool:
-            """Pull the one pin the other way, drive the other: only a wire between them brings the level over."""
-            pull = gpio.PUD_DOWN if level else gpio.PUD_UP
-            gpio.setup(SEAL_FOLLOW_PIN, gpio.IN, pull_up_down=pull)
-            gpio.output(SEAL_DRIVE_PIN, level)
-            return bool(gpio.input(SEAL_FOLLOW_PIN)) == bool(level)
+        def pull(up: bool) -> None:
+            gpio.setup(SEAL_FOLLOW_PIN, gpio.IN, pull_up_down=gpio.PUD_UP if up else gpio.PUD_DOWN)
 
-        closed = all([followed(level) for level in (gpio.LOW, gpio.HIGH, gpio.LOW, gpio.HIGH)])
+        def drive(high: bool) -> None:
+            gpio.output(SEAL_DRIVE_PIN, gpio.HIGH if high else gpio.LOW)
+
+        closed = joined(pull, drive, lambda: gpio.input(SEAL_FOLLOW_PIN) == gpio.HIGH)
         gpio.cleanup([SEAL_DRIVE_PIN, SEAL_FOLLOW_PIN])
     except Exception as error:  # lgpio.error cannot be named without lgpio
         raise Fault("PANEL-MISSING", f"the seal's jumper cannot be read: {error}") from error

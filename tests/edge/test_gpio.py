@@ -59,6 +59,37 @@ def test_edge_detection_is_not_used():
     assert not {name for name, _, _ in calls_of_the_module()} & {"add_event_detect", "wait_for_edge", "PWM"}
 
 
+@pytest.mark.parametrize(
+    ("wiring", "closed"),
+    [
+        (lambda pulled, driven: driven, True),
+        (lambda pulled, driven: pulled, False),  # open
+        (lambda pulled, driven: False, False),  # shorted to ground
+        (lambda pulled, driven: True, False),  # shorted to the supply
+        (lambda pulled, driven: not driven, False),
+    ],
+    ids=["jumper", "open", "ground", "supply", "inverted"],
+)
+def test_only_a_wire_between_the_two_pins_seals(wiring, closed):
+    pins = {"pulled": False, "driven": False}
+    read = lambda: wiring(**pins)  # noqa: E731
+    assert gpio.joined(lambda up: pins.update(pulled=up), lambda high: pins.update(driven=high), read) is closed
+
+
+def test_off_a_pi_no_build_is_sealed():
+    if rpi_gpio_is_real():
+        pytest.skip("this is a Raspberry Pi")
+    assert gpio.seal_jumper_closed() is False
+
+
+def rpi_gpio_is_real():
+    try:
+        import RPi.GPIO  # noqa: F401
+    except (ImportError, RuntimeError):
+        return False
+    return True
+
+
 def test_off_a_pi_the_panel_says_so():
     try:
         import RPi.GPIO  # noqa: F401

@@ -217,7 +217,7 @@ def test_our_own_page_is_not_refused(rig):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/app.js", "/style.css", "/strings/en.json", "/picture/banana.svg", "/search?q=a"]
+    "path", ["/", "/app.js", "/style.css", "/strings/en.json", "/picture/banana.svg", "/search?q=a", "/scale"]
 )
 def test_everything_is_served_with_a_strict_policy_and_kept_nowhere(rig, path):
     status, body, headers = rig.ask("GET", path)
