@@ -44,7 +44,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Thresholds of the weight. Every figure was set on the simulator, by `cart.sim.weigh_scenes`.
+    """Thresholds of the weight. Every figure was set on the simulator, by `cart bench weigh`.
 
     samples_per_s    the converter's rate: 80, or 160, 320, ... of which means are taken
     step_mg          smallest change that is told while standing

@@ -25,8 +25,8 @@ STAND_S, SETTLE_S = 4, 4
 LAST_WORDS_S = 9
 """At the end of a scene: 1 s to stop, a standstill, and 4 s at most to the last final."""
 
-STOP_OR_GO = 0.07
-"""Chance in each second that a cart in stop and go stops, or goes on."""
+STOP, GO = 0.07, 0.3
+"""Chance in each second that a cart in stop and go stops, and that it goes on: it rolls four fifths of the time."""
 
 BELONGS_MS = 1_000
 AT_WORK_BEFORE_MS, AT_WORK_AFTER_MS = 1_500, 1_000
@@ -131,7 +131,7 @@ def drive(platform: Platform, motion: Motion, params: Params, random: Random) ->
     rolling = True
     while True:
         yield
-        if motion.stop_and_go and random.random() < STOP_OR_GO:
+        if motion.stop_and_go and random.random() < (STOP if rolling else GO):
             rolling = not rolling
             platform.push_to(motion.speed_mm_s if rolling else 0)
 
