@@ -10,13 +10,15 @@ import pytest
 from cart import config
 from cart.__main__ import main
 from cart.commands import scale_watch
-from cart.commands.scale_watch import View, flags_named
 from cart.core.events import CellFault, LoadSampled, SourceBack, SourceLost
 from cart.core.weight_values import Calibration, Limits
 from cart.edge import terminal
+from cart.edge.scale import SerialLine
+from cart.edge.scale_view import FLAG_NAMES, View, flags_named
+from cart.faults import EXIT_HARDWARE
 from cart.wire.loadcell import encode_weight
 from tests.terminal_window import Window
-from tools.measure_port import Converter
+from tools.measure_port import Cable, Converter
 
 CALIBRATION = Calibration(52_429, 335_432)
 
@@ -139,7 +141,7 @@ def test_each_of_four_cells_is_shown():
 def test_flags_are_named():
     assert flags_named(0) == "none"
     assert flags_named(0x03) == "saturated, desync"
-    assert set(scale_watch.FLAG_NAMES) == {1 << n for n in range(7)}
+    assert set(FLAG_NAMES) == {1 << n for n in range(7)}
 
 
 def test_a_trace_spans_its_least_and_most_and_is_ascii_where_it_must():
@@ -187,6 +189,18 @@ def test_no_terminal_gets_one_line_a_second(tmp_path, capsys):
     assert code == 0
     assert [line["t_s"] for line in printed] == [1, 2]
     assert printed[1]["readings"] > 100
+
+
+def test_a_port_that_a_daemon_has_is_refused_with_what_to_do(tmp_path, capsys):
+    cable = Cable(tmp_path)
+    daemon = SerialLine(str(cable.name), 115_200, tmp_path)
+    code = main(["scale", "watch", "--config", str(configured(tmp_path)), "--device", f"serial:{cable.name}"])
+    daemon.close()
+    cable.close()
+    assert code == EXIT_HARDWARE
+    told = capsys.readouterr().err
+    assert "SCALE-PORT-BUSY" in told
+    assert "systemctl stop cart.service" in told
 
 
 def test_a_scale_that_is_not_there_ends_with_1_and_a_state(tmp_path, capsys):
