@@ -21,46 +21,37 @@ import argparse
 import getpass
 import os
 import queue
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from math import radians, sin
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cart.checks import WALL_MS_MIN
 from cart.clock import SystemClock
 from cart.commands.doctor import state_home
 from cart.commands.scale_watch import device_in_use, log_unheard
-from cart.core import calibrating
-from cart.core.calibrating import DONE, RESTING, Plan, Procedure
+from cart.core import calibrating, calibration_plan
+from cart.core.calibration_plan import Plan, Procedure
 from cart.core.calibration_rest import Mean
-from cart.core.events import CellFault, CellIdentified, CellTemperature, Event, LoadSampled, SourceLost
+from cart.core.events import Event
 from cart.edge import operator as people
+from cart.edge.calibration_desk import WAIT_S, Desk
 from cart.edge.calibration_file import Journal, append_calibration, read_records
 from cart.edge.operator import Operator
-from cart.faults import EXIT_OK, FAULTS, Fault
+from cart.faults import EXIT_OK, Fault
 from cart.wire.calibration import CalibrationRecord, Converter, Point
 from cart.wire.calibration_journal import Head
 
 if TYPE_CHECKING:
     from cart import config
-    from cart.ports import Clock
-    from cart.sim.practice_cell import PracticeCell
 
 MASSES_G = "1000,2000,5000"
 MASS_G_MAX = 500_000
 E_G = (1, 2, 5, 10, 20, 50, 100)
 MONTHS = 12
-HELLO_NS = 12_000_000_000
-"""The converter says who it is every 5 s."""
-
-SILENT_S = 1.0
-WAIT_S = 0.05
 G_M_S2 = (9.76, 9.84)
 OTHERWISE_PERMILLE = 10
 """A cell's slope keeps to a thousandth for years; by so much it changes with other masses, cells or gains only."""
-
-MS_PER_DAY = 86_400_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,8 +139,8 @@ def _masses_mg(args: argparse.Namespace) -> tuple[int, ...]:
         grams = sorted({int(mass) for mass in args.masses.split(",")})
     except ValueError:
         args.error(f"--masses: {args.masses!r} is not a list of grams like {MASSES_G}")
-    if len(grams) < calibrating.MASSES_MIN or grams[0] <= 0 or grams[-1] > MASS_G_MAX:
-        args.error(f"--masses: at least {calibrating.MASSES_MIN} different ones, 1 to {MASS_G_MAX} g")
+    if len(grams) < calibration_plan.MASSES_MIN or grams[0] <= 0 or grams[-1] > MASS_G_MAX:
+        args.error(f"--masses: at least {calibration_plan.MASSES_MIN} different ones, 1 to {MASS_G_MAX} g")
     return tuple(mass * 1_000 for mass in grams)
 
 
@@ -204,7 +195,7 @@ def _begin(args: argparse.Namespace, who: Operator, journal: Journal, head: Head
         journal.begin(head)
         return calibrating.begin(head.plan)
     old, points = kept
-    total = len(calibrating.tasks(old.plan))
+    total = len(calibration_plan.tasks(old.plan))
     text = f"{len(points)} of {total} points of {_day(old.wall_ms)} by {old.operator} are kept"
     if not args.resume:
         who.say("kept", f"{text}: Enter goes on with them, q leaves them", points=len(points), of=total)
@@ -229,124 +220,11 @@ def journal_head(journal: Journal) -> Head:
     return kept[0]
 
 
-class Events(Protocol):
-    """Where the driver's events come out: a queue."""
-
-    def get(self, block: bool = True, timeout: float | None = None) -> Event:
-        """Return the next event; queue.Empty where none comes in time."""
-
-
-# -- at the scale ----------------------------------------------------------------------------
-
-
-@dataclass
-class Desk:
-    """The readings, and the hands of a practice cell where it is one.
-
-    centi_c  the cell's temperature, None before it is told
-    """
-
-    events: Events
-    clock: Clock
-    cell: PracticeCell | None
-    centi_c: int | None = None
-    _latest: list[int] = field(default_factory=list)
-
-    def identified(self) -> CellIdentified:
-        """Return who the converter is, once readings come too; Fault where the port or the voice is missing."""
-        end_ns, who, reads = self.clock.monotonic_ns() + HELLO_NS, None, False
-        while who is None or not reads:
-            if self.clock.monotonic_ns() > end_ns:
-                said = "readings come, but the converter never says who it is" if reads else "no valid line in 12 s"
-                raise Fault("SCALE-SILENT", said)
-            event = self._next(WAIT_S)
-            if isinstance(event, SourceLost):
-                code, _, detail = event.reason.partition(": ")
-                raise Fault(code if code in FAULTS else "SCALE-PORT-MISSING", detail or event.reason)
-            who = event if isinstance(event, CellIdentified) else who
-            reads = reads or isinstance(event, LoadSampled)
-        return who
-
-    def guide(self, who: Operator, journal: Journal, at: Procedure) -> Procedure:
-        """Ask, read and keep until all is done; Fault CALIBRATION-STOPPED when the operator stops."""
-        while at.phase != DONE:
-            people.ask(who, at)
-            word = self._wait_for_word(who, at)
-            if word == people.QUIT:
-                raise Fault("CALIBRATION-STOPPED", f"{len(at.taken)} points are kept")
-            before = at
-            at = calibrating.back(at) if word == people.BACK else self._read(who, at, word)
-            _keep(journal, before, at)
-            if at.refusal:
-                people.tell_refused(who, at)
-            elif len(at.taken) > len(before.taken):
-                people.tell_taken(who, at, at.taken[-1])
-        return at
-
-    def _wait_for_word(self, who: Operator, at: Procedure) -> str:
-        while not (word := who.word(WAIT_S)):
-            self._drain()
-            who.live(at, self._now())
-        self._drain()
-        return word
-
-    def _read(self, who: Operator, at: Procedure, word: str) -> Procedure:
-        """Read until the point is taken or refused; a word meanwhile takes the try back."""
-        task = calibrating.task(at)
-        if self.cell:
-            self.cell.hold(task.mass_mg * 9 // 10 if word == people.WRONG else task.mass_mg, task.place)
-        at = calibrating.ready(at)
-        while at.phase == RESTING:
-            event = self._next(SILENT_S)
-            match event:
-                case None:
-                    at = calibrating.silent(at, "nothing for 1 s")
-                case LoadSampled():
-                    at = calibrating.sampled(at, event)
-                case SourceLost(reason=reason):
-                    at = calibrating.silent(at, reason)
-                case CellFault(code="GARBAGE"):
-                    at = calibrating.silent(at, "bytes come, and no valid line among them")
-            who.live(at, self._now())
-            if at.phase == RESTING and who.waves():
-                at = calibrating.back(at)
-        return at
-
-    def _next(self, timeout_s: float) -> Event | None:
-        try:
-            event = self.events.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-        if isinstance(event, LoadSampled):
-            self._latest = [*self._latest, *event.counts][-40:]
-        elif isinstance(event, CellTemperature):
-            self.centi_c = event.centi_c
-        elif isinstance(event, SourceLost):
-            self._latest = []
-        return event
-
-    def _drain(self) -> None:
-        while self._next(0) is not None:
-            continue
-
-    def _now(self) -> int | None:
-        return sum(self._latest) // len(self._latest) if self._latest else None
-
-
-def _keep(journal: Journal, before: Procedure, at: Procedure) -> None:
-    """Let the journal hold the points that stand, and have it on the disk."""
-    stands = sum(1 for a, b in zip(before.taken, at.taken, strict=False) if a is b)
-    if stands < len(before.taken):
-        journal.drop(stands)
-    for number in range(stands, len(at.taken)):
-        journal.take(number, at.taken[number])
-
-
 # -- the record -------------------------------------------------------------------------------
 
 
 def _record(args: argparse.Namespace, head: Head, at: Procedure, desk: Desk, wall_ms: int) -> CalibrationRecord:
-    found = calibrating.result(at)
+    found = calibration_plan.result(at)
     return CalibrationRecord(
         cart=head.cart,
         operator=head.operator,

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Protocol
 
-from cart.core import calibrating
-from cart.core.calibrating import ASKING, Procedure, Task
+from cart.core import calibration_plan
+from cart.core.calibration_plan import ASKING, Procedure, Task
 from cart.core.calibration_refusals import REFUSALS
 from cart.core.calibration_rest import BLOCKS, Mean
 from cart.edge.terminal import Terminal, is_one
@@ -56,14 +56,14 @@ def operator(*, as_json: bool) -> Iterator[Operator]:
 
 def ask(who: Operator, at: Procedure) -> None:
     """Ask for the task."""
-    task, total = calibrating.task(at), len(calibrating.tasks(at.plan))
+    task, total = calibration_plan.task(at), len(calibration_plan.tasks(at.plan))
     text = f"[{len(at.taken) + 1}/{total}] {task_words(task)}, then press Enter"
     who.say("ask", text, number=len(at.taken) + 1, of=total, **asdict(task))
 
 
 def tell_taken(who: Operator, at: Procedure, mean: Mean) -> None:
     """Say that the point was taken, and what it reads with what is known by now."""
-    line = calibrating.line(at)
+    line = calibration_plan.line(at)
     weighs = f", {grams(line.mass_mg(mean.counts))}" if line.counts_per_kg else ""
     text = f"        taken: {mean.counts:,} counts over {mean.readings} readings{weighs}"
     who.say("taken", text, number=len(at.taken), counts=mean.counts, sd_milli=mean.sd_milli, readings=mean.readings)
@@ -74,7 +74,7 @@ def tell_refused(who: Operator, at: Procedure) -> None:
     refusal = at.refusal
     assert refusal is not None
     meaning, mend = REFUSALS[refusal.code]
-    task = calibrating.task(at)
+    task = calibration_plan.task(at)
     lines = [f"refused: {refusal.code}: {meaning}: {refusal.detail}", f"     -> {mend}"]
     lines += [f"     -> goes on from: {task_words(task)}"]
     who.say("refused", "\n".join(lines), meaning=meaning, mend=mend, **asdict(refusal))
@@ -83,13 +83,13 @@ def tell_refused(who: Operator, at: Procedure) -> None:
 def task_words(task: Task) -> str:
     """Return a task in words."""
     match task.kind:
-        case calibrating.ZERO | calibrating.RETURN:
+        case calibration_plan.ZERO | calibration_plan.RETURN:
             return "empty the basket"
-        case calibrating.DOWN:
+        case calibration_plan.DOWN:
             return f"take off until {grams(task.mass_mg)} in all are in the middle"
-        case calibrating.CORNER:
+        case calibration_plan.CORNER:
             return f"have {grams(task.mass_mg)} in all on the {task.place} corner"
-        case calibrating.VERIFY:
+        case calibration_plan.VERIFY:
             return f"to verify: have {grams(task.mass_mg)} in all in the middle"
     return f"put on until {grams(task.mass_mg)} in all are in the middle"
 
@@ -102,7 +102,7 @@ def grams(value_mg: int) -> str:
 
 def live_words(at: Procedure, counts: int | None) -> str:
     """Return what the scale reads now, and how far the point is."""
-    line = calibrating.line(at)
+    line = calibration_plan.line(at)
     if counts is None:
         now = "no reading"
     elif line.counts_per_kg:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from cart.core.calibrating import Plan, tasks
+from cart.core.calibration_plan import Plan, tasks
 from cart.core.calibration_rest import Mean
 from cart.wire.calibration import Converter
 

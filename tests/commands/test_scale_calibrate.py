@@ -15,11 +15,13 @@ from cart import config
 from cart.__main__ import main
 from cart.clock import ManualClock
 from cart.commands import scale_calibrate
-from cart.commands.scale_calibrate import Desk, calibrate
-from cart.core import calibrating
+from cart.commands.scale_calibrate import calibrate
+from cart.core import calibration_plan
 from cart.core.calibration_refusals import REFUSALS
+from cart.core.calibration_rest import Mean
 from cart.core.events import SourceLost
 from cart.edge import operator as people
+from cart.edge.calibration_desk import Desk
 from cart.edge.calibration_file import Journal, append_calibration, read_records
 from cart.edge.scale import SerialLine
 from cart.faults import EXIT_HARDWARE, EXIT_USAGE, Fault
@@ -321,9 +323,9 @@ def test_the_record_says_until_when_it_is_valid(bench, options, day):
 
 def journal_bytes(points=5):
     converter = calibration_journal.Converter("E1", "HX711", 128, 80)
-    plan = calibrating.Plan((1, 2, 3), 3, 10_000, 5, 8, 80)
+    plan = calibration_plan.Plan((1, 2, 3), 3, 10_000, 5, 8, 80)
     head = calibration_journal.Head("cart-1", "tester", 1, converter, plan)
-    mean = calibrating.Mean(1, 2, 3, 400)
+    mean = Mean(1, 2, 3, 400)
     entries = [calibration_journal.Entry(n, mean) for n in range(points)]
     return b"".join(calibration_journal.encode(line) for line in (head, *entries))
 
@@ -341,7 +343,7 @@ def test_a_torn_end_is_cut_off_before_more_is_written(tmp_path):
     path.write_bytes(journal_bytes()[:-7])
     journal = Journal(tmp_path / "calibration.jsonl")
     _, points = journal.kept()
-    journal.take(len(points), calibrating.Mean(9, 9, 9, 400))
+    journal.take(len(points), Mean(9, 9, 9, 400))
     assert journal.kept()[1][-1].counts == 9
     journal.close(finished=False)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from cart.core import calibrating, calibration_fit, calibration_refusals, calibration_rest
-from cart.core.calibrating import ASKING, BACK, DONE, READY, RESTING, TRANSITIONS, Plan
+from cart.core import calibrating, calibration_fit, calibration_plan, calibration_refusals, calibration_rest
+from cart.core.calibrating import BACK, READY, TRANSITIONS
+from cart.core.calibration_plan import ASKING, DONE, RESTING, Plan
 from cart.core.events import LoadSampled
 
 PLAN = Plan(
@@ -69,7 +70,7 @@ class Cell:
         return self.t_us, counts, self._shared(mass_mg) if self.cells else ()
 
     def _shared(self, mass_mg):
-        at = calibrating.CORNERS.index(self.place) if self.place in calibrating.CORNERS else 4
+        at = calibration_plan.CORNERS.index(self.place) if self.place in calibration_plan.CORNERS else 4
         per_cell = self.counts_per_kg * mass_mg / 1e6
         return tuple(
             round((self.zero_counts / 4 + per_cell * share / 100) * gain + self.random.gauss(0, self.noise / 2))
@@ -81,7 +82,7 @@ def calibrate(cell, plan=PLAN, mass_of=lambda task: task.mass_mg, tasks_max=20, 
     """Do what is asked until it is done or refused; return the procedure."""
     at = before or calibrating.begin(plan)
     for _ in range(tasks_max):
-        task = calibrating.task(at)
+        task = calibration_plan.task(at)
         cell.place = task.place
         at = calibrating.ready(at)
         while at.phase == RESTING:
@@ -101,15 +102,15 @@ def refused(cell, plan=PLAN, **how):
 
 
 def test_the_tasks_are_zero_up_down_zero_corners_and_a_check():
-    assert [task.kind for task in calibrating.tasks(PLAN)] == GOOD
-    places = [task.place for task in calibrating.tasks(PLAN) if task.kind == "corner"]
+    assert [task.kind for task in calibration_plan.tasks(PLAN)] == GOOD
+    places = [task.place for task in calibration_plan.tasks(PLAN) if task.kind == "corner"]
     assert places == ["front left", "front right", "rear left", "rear right"]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_good_cell_is_measured_to_a_tenth_of_a_gram_whichever_way_it_is_wired(sign):
     at = calibrate(Cell(counts_per_kg=sign * 52_429, zero_counts=sign * 335_432))
-    result = calibrating.result(at)
+    result = calibration_plan.result(at)
     for mass_mg in (1_000_000, 10_000_000, 15_000_000):
         counts = sign * (335_432 + 52_429 * mass_mg // 1_000_000)
         assert abs(result.line.mass_mg(counts) - mass_mg) < 400
@@ -154,7 +155,7 @@ def test_too_much_load_for_the_converter_is_refused_when_the_range_is_named():
 
 def done(kind, number=0):
     """Return a maker of mass functions: the n-th task of a kind is done wrong, as `wrong` says."""
-    the_one = [task for task in calibrating.tasks(PLAN) if task.kind == kind][number]
+    the_one = [task for task in calibration_plan.tasks(PLAN) if task.kind == kind][number]
     return lambda wrong: lambda task: wrong(task) if task == the_one else task.mass_mg
 
 
@@ -188,7 +189,7 @@ SHARES = ((64, 16, 16, 4), (16, 64, 4, 16), (16, 4, 64, 16), (4, 16, 16, 64), (2
 
 def test_four_cells_of_different_gain_are_trimmed_to_read_the_same_on_every_corner():
     gains = (1.03, 0.98, 1.01, 0.97)
-    result = calibrating.result(
+    result = calibration_plan.result(
         calibrate(Cell(counts_per_kg=209_716, zero_counts=1_341_728, cells=SHARES, gains=gains))
     )
     assert sum(result.line.trims_ppm) == pytest.approx(4_000_000, abs=4)
@@ -215,8 +216,8 @@ def test_points_that_were_kept_are_taken_up_again():
     cell = Cell()
     at = calibrate(cell, tasks_max=5)
     again = calibrating.begin(PLAN, at.taken)
-    assert calibrating.task(again) == calibrating.task(at)
-    assert calibrating.result(calibrate(cell, before=again)).residual_max_mg < 400
+    assert calibration_plan.task(again) == calibration_plan.task(at)
+    assert calibration_plan.result(calibrate(cell, before=again)).residual_max_mg < 400
     assert calibrating.begin(PLAN, calibrate(cell, before=again).taken).phase == DONE
 
 
