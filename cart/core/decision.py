@@ -18,12 +18,13 @@ from math import isqrt
 
 from cart.core.catalog import WEIGHT, Catalog, Product
 from cart.core.evidence import Look, Moment, look_at, suggestions, support_millinat
-from cart.core.odds import exp_ppb, ln_millinat, mass_millinat, odds_words, shares_ppm
+from cart.core.odds import exp_ppb, ln_millinat, mass_millinat, normal_millinat, odds_words, shares_ppm
 from cart.core.setup import Costs
 from cart.core.trip import Doubt, Line, Scan
 
 PRIOR_GROUP_EACH = -700  # each further scan that landed in the same moment
 PRIOR_COPY_EACH = -3_000  # each further piece of a product that was scanned once
+PRIOR_COPY_LATE = -5_300  # of a code that is shown long after they landed: it may announce the next thing
 PRIOR_PUT_BACK = -700  # a line that was taken out less than a minute ago
 PRIOR_OTHER_PIECE = -1_500  # another piece of the same product instead
 PRIOR_DOUBT_BACK = 0  # what was missing came back, or what was unexplained left
@@ -37,8 +38,9 @@ PRIOR_PART_BACK = -500  # a hand let go of what it had added to an unexplained t
 SPAN_MG = 5_000_000  # an unknown thing weighs anything up to this, evenly
 LOT_SPAN_MG = 4_000_000  # and so does a lot of produce
 NEVER = -1_000_000
-TOO_LIGHT = "too_light"
-NEVER_ACCEPTED = frozenset({"unknown", "look", TOO_LIGHT})
+TOO_LIGHT, WEIGH_AGAIN = "too_light", "weigh_again"
+NEVER_ACCEPTED = frozenset({"unknown", "look", TOO_LIGHT, WEIGH_AGAIN})
+LATE_NS = 2_000_000_000
 GROUP_MAX = 4
 REST_MG_MIN = 10_000  # less than this is no thing that a hand left behind
 SCANS_MAX = 8
@@ -49,13 +51,18 @@ GAIN_PER_MILLE = 1  # calibration error
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A settled or settling change of load, as the decision needs it."""
+    """A settled or settling change of load, as the decision needs it.
+
+    priced_mg_min     lightest load that may be priced by weight
+    priced_sigma_max  least certain final weighing that may be: beyond it the thing is weighed again
+    """
 
     delta_mg: int
     sigma_mg: int
     moment: Moment
     final: bool = True
     priced_mg_min: int = 0
+    priced_sigma_max: int = SPAN_MG
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,8 @@ class Hypothesis:
 
     kind      "scan" (waiting scans landed), "put_back", "returned" (a doubt undid itself), "partly"
               (a part of it), "taken" (lines left), "look" (only the camera says so), "too_light"
-              (named, and below the least mass that may be priced), "unknown"
+              (named, and below the least mass that may be priced), "weigh_again" (named, and its
+              mass is too uncertain to be priced), "unknown"
     products  what a rise adds, one entry per unit
     """
 
@@ -170,15 +178,15 @@ def _group(
         return  # two lots, or a lot and a piece, cannot be told apart by one mass
     score = PRIOR_GROUP_EACH * (size - 1)
     score += sum(PRIOR_STILL_CODE for scan, _ in group if not scan.moved)
-    mass, words = _mass(change, products)
+    late = any(_is_late(change, scan) for scan, _ in group)
+    mass, words = _mass(change, products, strictly=late)
     seen = [(look_at(looks, change.moment, scan), p) for scan, p in group]
     look, support = max(((x, support_millinat(x, p)) for x, p in seen), key=lambda pair: pair[1])
     words += _look_words(look, support)
     score += support
-    light = products[0].sold_by == WEIGHT and change.delta_mg < change.priced_mg_min
     given = "chosen" if all(scan.source == "pick" for scan, _ in group) else "code read"
     yield Hypothesis(
-        TOO_LIGHT if light else "scan",
+        _priced_as("scan", change, products[0]),
         score + mass,
         f"{given}; {words}",
         tuple(product.id for product in products),
@@ -191,7 +199,21 @@ def _copies(change: Change, scan: Scan, product: Product, looks: tuple[Look, ...
     mass, words = _mass(change, [product] * count)
     score = PRIOR_COPY_EACH * (count - 1) + support_millinat(look, product) + mass
     score += 0 if scan.moved else PRIOR_STILL_CODE
+    score += PRIOR_COPY_LATE if _is_late(change, scan) else 0
     return Hypothesis("scan", score, f"{count} by mass; {words}", (product.id,) * count, (scan.id,))
+
+
+def _is_late(change: Change, scan: Scan) -> bool:
+    return scan.source == "code" and scan.t_ns > change.moment.t_accept_ns + LATE_NS
+
+
+def _priced_as(kind: str, change: Change, product: Product) -> str:
+    """Return `kind`, or why a lot of this mass cannot be priced."""
+    if product.sold_by != WEIGHT:
+        return kind
+    if change.delta_mg < change.priced_mg_min:
+        return TOO_LIGHT
+    return WEIGH_AGAIN if change.final and change.sigma_mg > change.priced_sigma_max else kind
 
 
 def _put_backs(
@@ -206,9 +228,8 @@ def _put_backs(
         score = PRIOR_PUT_BACK + support_millinat(look, product)
         same_mg = mass_millinat(change.delta_mg - line.mass_mg, _two_weighings_mg(change))
         score += max(same_mg, PRIOR_OTHER_PIECE + _mass(change, [product])[0])
-        light = product.sold_by == WEIGHT and change.delta_mg < change.priced_mg_min
         yield Hypothesis(
-            TOO_LIGHT if light else "put_back",
+            _priced_as("put_back", change, product),
             score,
             f"{line.name} came back",
             (line.product_id,),
@@ -339,8 +360,11 @@ def _reason(ranked: list[Hypothesis]) -> str:
 # -- masses ----------------------------------------------------------------------
 
 
-def _mass(change: Change, products: list[Product]) -> tuple[int, str]:
-    """Return the log density of the change's mass for these products, and the words for it."""
+def _mass(change: Change, products: list[Product], *, strictly: bool = False) -> tuple[int, str]:
+    """Return the log density of the change's mass for these products, and the words for it.
+
+    strictly  without the fat tails of stale catalogue masses
+    """
     seen_g = change.delta_mg // 1000
     if products[0].sold_by == WEIGHT:
         return -ln_millinat(LOT_SPAN_MG), f"{seen_g} g by weight"
@@ -348,7 +372,8 @@ def _mass(change: Change, products: list[Product]) -> tuple[int, str]:
     variance = sum(product.mass_sd_mg**2 for product in products)
     sigma_mg = _root_of_squares(isqrt(variance), _scale_sigma_mg(change))
     words = f"{seen_g} g seen, {expected_mg // 1000} g expected"
-    return mass_millinat(change.delta_mg - expected_mg, sigma_mg), words
+    density = normal_millinat if strictly else mass_millinat
+    return density(change.delta_mg - expected_mg, sigma_mg), words
 
 
 def _scale_sigma_mg(change: Change) -> int:

@@ -72,6 +72,8 @@ def rejudge_unexplained(state: State) -> Judged:
     """
     fresh_ns = state.t_ns - state.setup.limits.evidence_ms * 1_000_000
     effects: tuple[Effect, ...] = ()
+    if state.recheck_ns:
+        return state, ()  # it may be of what landed meanwhile, which comes to light first
     for step_id in [live.step_id for live in reversed(state.lives)]:
         live = lives.live_of_step(state, step_id)  # judging one change may change another
         if live is None or live.settled or live.delta_mg < 0:
@@ -110,7 +112,7 @@ def judge(state: State, live: Live) -> Judged:
     if key == live.key:
         return _refresh(state, live), ()
     if live.doubt_id and key[:1] == live.key[:1] == UNKNOWN:
-        return _new_suspect(state, live, key, suspect, verdict.reason), ()
+        return _new_suspect(state, live, key, suspect, verdict), ()
     first = not live.key
     live = replace(_blank(live), key=key, t_final_ns=state.t_ns if live.final else 0)
     state, live = _apply(cleared, live, verdict, suspect)
@@ -142,13 +144,14 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
         lives.moment_of(state, live),
         live.final,
         NEVER_PRICED_MG if setup.sealed else setup.limits.priced_mg_min,
+        setup.limits.priced_sigma_mg_max if live.standing else decision.SPAN_MG,
     )
     if live.delta_mg < 0:
         lines = tuple(line for line in trip.lines if line.id not in came)
         return decision.judge_fall(change, lines, doubts, state.looks, setup.catalog, setup.costs)
     verdict = decision.judge_rise(
         change,
-        _scans_for(trip, live),
+        _scans_for(state, live),
         tuple(x.line for x in trip.gone if x.line.id not in left),
         doubts,
         state.looks,
@@ -159,10 +162,16 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
     return verdict if room else replace(verdict, accept=False, review=False)
 
 
-def _scans_for(trip: Trip, live: Live) -> tuple[Scan, ...]:
-    """Return the scans that may explain the change: an explained one is not open to later scans."""
+def _scans_for(state: State, live: Live) -> tuple[Scan, ...]:
+    """Return the scans that may explain the change: an explained one is not open to later scans.
+
+    Nor is a name that waits for its lot to be weighed again.
+    """
+    trip, sigma_mg_max = state.trip, state.setup.limits.priced_sigma_mg_max
     if not live.scans:
-        return trip.scans
+        others = (x for x in trip.doubts if x.step_id != live.step_id and x.settled and x.sigma_mg > sigma_mg_max)
+        promised = {doubt.product_id for doubt in others}
+        return tuple(scan for scan in trip.scans if scan.source == "code" or scan.product_id not in promised)
     used = {scan.id for scan in live.scans}
     limit_ns = live.t_accept_ns + SCAN_AFTER_NS
     return tuple(scan for scan in trip.scans if scan.id in used or scan.t_ns <= limit_ns)
@@ -276,6 +285,7 @@ def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, 
         product_id=suspect,
         reason=reason,
         sigma_mg=live.sigma_mg,
+        settled=live.final,
     )
     trip, doubt = basket.add_doubt(state.trip, doubt)
     if own:
@@ -295,12 +305,21 @@ def owns_another(state: State, live: Live) -> bool:
     return owned < limits.own_count_max and live.delta_mg <= limits.own_mg_max
 
 
-def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, reason: str) -> State:
-    """Return the state with the same doubt about another product; how often it was asked stays."""
+def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, verdict: decision.Verdict) -> State:
+    """Return the state with the same doubt about another product.
+
+    How often it was asked stays, but for the question that stands: the new product makes it another one. To weigh a
+    thing again is a new question in any case: what it is has been answered.
+    """
     doubt = basket.doubt_of(state.trip, live.doubt_id)
     assert doubt is not None
-    doubt = replace(doubt, product_id=suspect, reason=reason, delta_mg=live.delta_mg)
-    trip = basket.change_doubt(state.trip, doubt)
+    trip, asked = state.trip, doubt.asked
+    if trip.prompt is not None and trip.prompt.doubt_id == doubt.id and suspect not in ("", doubt.product_id):
+        trip, asked = replace(trip, prompt=None), asked - 1
+    asked = 0 if verdict.best.kind == decision.WEIGH_AGAIN else asked
+    doubt = replace(doubt, product_id=suspect, reason=verdict.reason, asked=asked)
+    doubt = replace(doubt, delta_mg=live.delta_mg, settled=live.final)
+    trip = basket.change_doubt(trip, doubt)
     return lives.with_live(replace(state, trip=trip), replace(live, key=key))
 
 
@@ -315,7 +334,9 @@ def _refresh(state: State, live: Live) -> State:
             trip = basket.change_line(trip, weighed(state, line, product, mass_mg, live.final))
     doubt = next((x for x in trip.doubts if x.step_id == live.step_id), None)  # open, or the shopper's own
     if doubt is not None:
-        trip = basket.change_doubt(trip, replace(doubt, delta_mg=live.delta_mg, sigma_mg=live.sigma_mg))
+        trip = basket.change_doubt(
+            trip, replace(doubt, delta_mg=live.delta_mg, sigma_mg=live.sigma_mg, settled=live.final)
+        )
     return lives.with_live(replace(state, trip=trip), live)
 
 

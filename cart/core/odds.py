@@ -82,10 +82,11 @@ def mass_millinat(difference_mg: int, sigma_mg: int) -> int:
     three times as wide: packs change and catalogue masses go stale, so that the
     tails of real differences are fat (decision.md, "5 % stale masses").
     """
-    return max(_normal(difference_mg, sigma_mg), _normal(difference_mg, 3 * sigma_mg) - 4_000)
+    return max(normal_millinat(difference_mg, sigma_mg), normal_millinat(difference_mg, 3 * sigma_mg) - 4_000)
 
 
-def _normal(difference_mg: int, sigma_mg: int) -> int:
+def normal_millinat(difference_mg: int, sigma_mg: int) -> int:
+    """Return the log density per mg of a normal density, `difference_mg` off its mean."""
     assert sigma_mg > 0, sigma_mg
     quadratic = min(LIMIT_MILLINAT, 500 * difference_mg * difference_mg // (sigma_mg * sigma_mg))
     return -quadratic - ln_millinat(sigma_mg) - _HALF_LN_2PI_MILLI

@@ -15,6 +15,9 @@ from cart.core.trip import LINES_MAX, Doubt, Scan, Trip
 
 Done = tuple[State, tuple[Effect, ...]]
 
+START_WAIT_NS = 10_000_000_000
+"""How long a touch on start waits for the first rest of the empty cart."""
+
 
 def tapped(state: State, event: Tapped) -> Done:
     """Return the state after a tap; a repeated key acts once, an unknown action not at all."""
@@ -79,15 +82,25 @@ def _start(state: State, event: Tapped) -> Done:
     empty_mg = state.gross_mg if state.gross_mg is not None else state.expected_mg
     weighs = state.load_state == "ok" and "scale" not in state.lost
     if empty_mg is None and weighs:  # what is put in before the first rest would be taken for the empty cart
-        return passing(state, "hands_off"), ()
+        return replace(passing(state, "hands_off"), starting=event), ()
     trip = Trip(
         trip_id=event.fresh_id,
         phase=session.after(state.trip.phase, session.START),
         started_ms=state.wall_ms,
         flags=() if empty_mg is not None else ("unweighed_start",),
     )
-    state = replace(state, trip=trip, lives=(), safe_id=1, expected_mg=empty_mg, own_until_ns=0)
+    state = replace(state, starting=None, trip=trip, lives=(), safe_id=1, expected_mg=empty_mg, own_until_ns=0)
     return state, ()
+
+
+def start_when_weighed(state: State) -> Done:
+    """Return the state whose trip begins, as somebody wished a moment ago, now that the empty cart is weighed."""
+    wish = state.starting
+    if wish is None:
+        return state, ()
+    if state.t_ns - wish.t_ns > START_WAIT_NS:
+        return replace(state, starting=None), ()
+    return _start(state, wish) if state.gross_mg is not None else (state, ())
 
 
 def _pick(state: State, event: Tapped) -> Done:

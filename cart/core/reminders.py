@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isqrt
 
 from cart.core import basket, judge, lives, session, weighing
 from cart.core.catalog import WEIGHT
@@ -19,6 +20,9 @@ MS = 1_000_000
 ASKS_MAX = 2
 PASSING_NS = 5 * 1_000_000_000
 RESIDUAL_NS = 1_000_000_000
+RECHECK_NS = 5_000_000_000
+MISSED_SIGMA_MG, SETTLED_SIGMA_MG = 6_000, 2_000
+LOT_UNSURE = 100  # a provisional mass is off by one per cent or so
 
 
 def remind(state: State) -> Done:
@@ -27,6 +31,8 @@ def remind(state: State) -> Done:
     if state.trip.phase not in session.SHOPPING_PHASES:
         return state, ()
     state, effects = _missed_change(state)
+    state, more = _recheck(state)
+    effects += more
     state, more = _expire_scans(state)
     effects += more
     state, more = _ask_and_flag(state)
@@ -65,14 +71,20 @@ def tolerance_mg(state: State) -> int:
 
 
 def settle_provisional(state: State) -> State:
-    """Return the state whose line that a restart left with a provisional mass has its final one.
+    """Return the state whose line or doubt that a restart left with a provisional mass has its final one.
 
-    The standstill after the restart says what the final weighing would have said.
+    The standstill after the restart says what the final weighing would have said, if there is one such thing.
     """
     weighing = {line_id for live in state.lives if not live.final for line_id in live.lines}
+    waiting = {live.doubt_id for live in state.lives if not live.final}
     lines = [x for x in state.trip.lines if not x.settled and x.id not in weighing]
+    doubts = [x for x in state.trip.doubts if not x.settled and x.id not in waiting]
+    off_mg = residual_mg(state) if len(lines) + len(doubts) == 1 else 0
+    for doubt in doubts[: not lines]:
+        doubt = replace(doubt, delta_mg=doubt.delta_mg + off_mg, sigma_mg=SETTLED_SIGMA_MG, settled=True)
+        live = replace(lives.live_of_doubt(state, doubt), delta_mg=doubt.delta_mg, sigma_mg=doubt.sigma_mg)
+        state = lives.with_live(replace(state, trip=basket.change_doubt(state.trip, doubt)), live)
     for line in lines:
-        off_mg = residual_mg(state) if len(lines) == 1 else 0
         product = state.setup.catalog.product(line.product_id)
         if product is not None:
             final = judge.weighed(state, line, product, line.mass_mg + off_mg, True)
@@ -97,36 +109,51 @@ def _missed_change(state: State) -> Done:
         return state, ()
     if state.t_ns - max(state.standstill_ns, state.changed_ns) < RESIDUAL_NS:
         return state, ()
-    state = _trust_catalogue(state)
+    state, sigma_mg = _trust_catalogue(state)
     off_mg = residual_mg(state)
     if abs(off_mg) <= tolerance_mg(state):
         return state, ()
     number = state.trip.next_id
     state = replace(state, trip=replace(state.trip, next_id=number + 1))
-    step = Step(-number, 0, 0, off_mg, 4_000, "standing", True)
+    step = Step(-number, 0, 0, off_mg, sigma_mg, "standing", True)
     note = Note("MISSED-CHANGE", "warning", f"{off_mg // 1000:+d} g found at a standstill")
     state, effects = judge.stepped(state, step, state.standstill_ns, state.standstill_ns)
     state = replace(state, standstill_ns=state.t_ns)
     return reopen(state), (note, *effects)
 
 
-def _trust_catalogue(state: State) -> State:
-    """Return the state whose pieces that a restart left half weighed have their catalogue masses.
+def _recheck(state: State) -> Done:
+    """The first rest after a restart fits the books: scans that came before it may explain what is left in doubt."""
+    weighs = state.load_state == "ok" and "scale" not in state.lost
+    fits = at_rest(state) and abs(residual_mg(state)) <= tolerance_mg(state)
+    dead = not weighs and state.t_ns > state.recheck_ns
+    if not state.recheck_ns or not (fits or dead):
+        return state, ()
+    return judge.rejudge_unexplained(replace(state, recheck_ns=0))
 
-    Goods that landed while the daemon was down and the rest of such a weighing are one difference: the catalogue
-    tells them apart.
+
+def _trust_catalogue(state: State) -> tuple[State, int]:
+    """Return the state whose lines that a restart left half weighed are settled, and the sigma of what is missing.
+
+    Goods that landed while the daemon was down and the rest of such a weighing are one difference. For a piece the
+    catalogue tells them apart, as well as its spread allows; a lot keeps what it was seen to weigh, and staff see it.
     """
     weighing = {line_id for live in state.lives if not live.final for line_id in live.lines}
+    variance = MISSED_SIGMA_MG**2
     for line in state.trip.lines:
         product = state.setup.catalog.product(line.product_id)
-        if line.settled or line.id in weighing or product is None or product.sold_by == WEIGHT:
+        if line.settled or line.id in weighing or product is None or state.expected_mg is None:
             continue
-        off_mg = product.mass_mg - line.mass_mg
-        if abs(off_mg) <= tolerance_mg(state) and state.expected_mg is not None:
-            final = judge.weighed(state, line, product, product.mass_mg, True)
-            trip = basket.change_line(state.trip, final)
-            state = replace(state, trip=trip, expected_mg=state.expected_mg + off_mg)
-    return replace(state, loose_mg=0)
+        by_weight = product.sold_by == WEIGHT
+        off_mg = 0 if by_weight else product.mass_mg - line.mass_mg
+        if abs(off_mg) > tolerance_mg(state):
+            continue
+        variance += (line.mass_mg // LOT_UNSURE if by_weight else product.mass_sd_mg) ** 2
+        final = judge.weighed(state, line, product, line.mass_mg + off_mg, True)
+        final = replace(final, review=line.review or by_weight)
+        trip = basket.change_line(state.trip, final)
+        state = replace(state, trip=trip, expected_mg=state.expected_mg + off_mg)
+    return replace(state, loose_mg=0), isqrt(variance)
 
 
 def reopen(state: State) -> State:
@@ -191,6 +218,8 @@ def _question(state: State, doubt: Doubt, live: Live) -> tuple[str, tuple[str, .
     least_mg = state.setup.limits.priced_mg_min
     if product.sold_by == WEIGHT and doubt.delta_mg < least_mg:
         return "too_light", (product.name, grams, str(least_mg // 1000)), ()
+    if product.sold_by == WEIGHT and doubt.sigma_mg > state.setup.limits.priced_sigma_mg_max:
+        return "weigh_again", (product.name,), ()
     yes = (Option(f"yes:{product.id}", product.name, product.id),)
     others = tuple(x for x in options_for(state, live) if x.value != f"pick:{product.id}")
     expected = str(product.mass_mg // 1000)

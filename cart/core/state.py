@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cart.core.effects import CommitSale, Save, Screen
+from cart.core.events import Tapped
 from cart.core.evidence import Look
 from cart.core.legal import LegalState
 from cart.core.legal_record import Alibi, LegalEvent
@@ -55,9 +56,11 @@ class State:
     gross_mg      load at the last standstill, None before the first and while the scale is lost
     expected_mg   load that the changes so far add up to
     loose_mg      after a restart: how far expected_mg may be off until the first standstill
+    recheck_ns    after a restart, until the load was held against the books: how long a dead scale is waited for
     weighing_ns   since when the scale weighs without a break
     lost          names of sources that do not deliver
     passing       notices that vanish by themselves: (code, until)
+    starting      a touch on start that came before the empty cart was weighed
     own_until_ns  the next thing to land before this is the shopper's own
     unsaved       transactions that the database has not confirmed, oldest first
     save_failed   it refused the oldest of them, and tries again by itself
@@ -81,11 +84,13 @@ class State:
     gross_mg: int | None = None
     expected_mg: int | None = None
     loose_mg: int = 0
+    recheck_ns: int = 0
     standstill_ns: int = 0
     weighing_ns: int = 0
     changed_ns: int = 0
     lost: tuple[str, ...] = ()
     passing: tuple[tuple[str, int], ...] = ()
+    starting: Tapped | None = None
     own_until_ns: int = 0
     save_seq: int = 0
     charge_seq: int = 0

@@ -153,6 +153,7 @@ def _restored(state: State, event: Restored) -> Done:
         sync=sync.restored(event),
         expected_mg=trip.anchor_mg,
         loose_mg=trip.loose_mg,
+        recheck_ns=event.t_ns + reminders.RECHECK_NS if trip.phase in session.SHOPPING_PHASES else 0,
         save_seq=event.save_seq,
         charge_seq=event.charge_seq,
         safe_id=trip.next_id,
@@ -333,7 +334,8 @@ def _ticked(state: State, event: Tick) -> Done:
     state, effects = _told(replace(state, weight=cell), told)
     queue, published = sync.ticked(state.sync, event.t_ns)
     state, reminded = reminders.remind(replace(state, sync=queue))
-    return state, (*effects, *published, *reminded)
+    state, begun = people.start_when_weighed(state)
+    return state, (*effects, *published, *reminded, *begun)
 
 
 _HANDLERS: dict[type[Any], Callable[[State, Any], Done]] = {

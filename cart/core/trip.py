@@ -82,6 +82,7 @@ class Doubt:
     t_ns        monotonic time of the change
     product_id  the product whose code or name was given for it, where mass or look disagree
     asked       how often the shopper was asked about it
+    settled     delta_mg is final; False while the weight is only provisional
     """
 
     id: int
@@ -93,6 +94,7 @@ class Doubt:
     reason: str = ""
     sigma_mg: int = 2_000
     asked: int = 0
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class Option:
 class Prompt:
     """The one question on the screen.
 
-    kind      "scan_it", "weight_differs", "wrong_label", "too_light", "what_removed"
+    kind      "scan_it", "weight_differs", "wrong_label", "too_light", "weigh_again",
+              "what_removed"
     doubt_id  the doubt that the answer settles
     args      words for the text of the kind: names, masses in g
     asked     how often this doubt was asked about, 1 or 2

@@ -44,6 +44,7 @@ class Backstore:
         self.verdicts: dict[str, str] = {}
         self.alibis: list[Alibi] = []
         self.legal_events: list[LegalEvent] = []
+        self._before: tuple[int, Trip | None, int, int, dict[str, OutboxRow]] | None = None
 
     def restored(self, t_ns: int, wall_ms: int) -> Restored:
         """Return the first event of a run on this database."""
@@ -61,8 +62,15 @@ class Backstore:
             legal_parameters=self.legal_events[-1].after if self.legal_events else "",
         )
 
-    def answer(self, effect: Effect) -> list[Reply]:
-        """Carry out one effect and return the replies it will have."""
+    def forget_unconfirmed(self, t_ns: int) -> None:
+        """Let the power fail at t_ns: the newest transaction, unless it is confirmed by then, never was."""
+        if self._before is not None and t_ns < self._before[0]:
+            _, self.trip, self.save_seq, self.charge_seq, self.outbox = self._before
+
+    def answer(self, effect: Effect, t_ns: int) -> list[Reply]:
+        """Carry out one effect at t_ns and return the replies it will have."""
+        if isinstance(effect, Save | CommitSale):
+            self._before = (t_ns + SAVE_NS, self.trip, self.save_seq, self.charge_seq, dict(self.outbox))
         match effect:
             case Save(seq=seq):
                 self._save(effect)

@@ -121,12 +121,12 @@ def _play_line(cart: Simulated, line: act.Line) -> None:
         if isinstance(line.action, act.Expect):
             _expect(cart, line.number, line.action)
         else:
-            _do(cart, line.action)
+            do(cart, line.action)
     except LookupError as error:
         raise ScenarioError(line.number, str(error.args[0])) from None
 
 
-def _do(cart: Simulated, action: act.Action) -> None:
+def do(cart: Simulated, action: act.Action) -> None:
     """Let the shopper, or the world, do what one line says."""
     match action:
         case act.Scan(name, still):

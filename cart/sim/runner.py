@@ -8,7 +8,7 @@ assert cart.basket == {"milk": 1}
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from cart.clock import NS_PER_MS
@@ -18,6 +18,7 @@ from cart.core.effects import ScreenLine
 from cart.core.events import ExitSeen, PanelPressed, Tapped
 from cart.core.legal import Legal
 from cart.core.legal_profile import SINGLE, Instrument
+from cart.core.setup import Setup
 from cart.core.trip import Charge, Prompt
 from cart.sim.expect import View
 from cart.sim.eyes import Eyes
@@ -54,6 +55,7 @@ class Simulated:
     catalog  products, or a whole catalogue; None for the demo store's
     idle     True: nobody has signed in yet
     sealed   True: a build that weighs for trade
+    make     what the cart is made by; one that dies at planned moments, for instance
     """
 
     def __init__(
@@ -64,12 +66,13 @@ class Simulated:
         *,
         sealed: bool = False,
         instrument: Instrument = SINGLE,
+        make: Callable[[Setup, int], Virtual] = Virtual,
     ) -> None:
         self.catalog = _catalog(catalog)
         self.shelf = Shelf(self.catalog, seed)
         self.eyes = Eyes(seed)
         setup = replace(setup_of(self.catalog), not_for_trade=not sealed, legal=Legal(instrument))
-        self.cart = Virtual(setup, seed)
+        self.cart = make(setup, seed)
         self.truth: list[Piece] = []
         self._taken: list[Piece] = []
         self.asked: list[str] = []

@@ -31,7 +31,7 @@ REACT_S = 2.0
 
 EXPECT_S = 8.0
 VERDICT_S = 4.0
-SCAN_TRIES = 3
+START_TRIES, SCAN_TRIES = 5, 3
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
@@ -117,6 +117,8 @@ class Shopper:
                 return self._pick(self._shelf.find(name))
             case act.Tap("answer", words):
                 return self._answer(words)
+            case act.Tap("start"):
+                return self._start()
             case act.Tap(name, value):
                 return self._tap(name, value)
             case act.Expect():
@@ -215,6 +217,14 @@ class Shopper:
             return ""
         return self._tap("answer", named)
 
+    def _start(self) -> str:
+        """Touch start, and again if no list appears: an empty cart is weighed first."""
+        for _ in range(START_TRIES):
+            self._tap("start", "")
+            if self.stream.wait(lambda screen: screen.phase != "idle", REACT_S):
+                break
+        return "touches start"
+
     def _tap(self, name: str, value: str) -> str:
         before = self.screen.revision
         if not self.stream.tap(name, value):
@@ -243,6 +253,12 @@ class Shopper:
         """Answer a question that stands in the way with what is really in the cart and not on the bill."""
         screen = self.screen
         if screen.prompt is None:
+            return
+        if screen.prompt.kind == "weigh_again":
+            product = self._shelf.find(screen.prompt.args[0])
+            self._note("is asked weigh_again", f"lifts {product.name} out and puts it back in")
+            self._take([product])
+            self._put([(product, None)])
             return
         billed = Counter({line.product_id: 0 for line in screen.lines})
         for line in screen.lines:

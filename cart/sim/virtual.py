@@ -74,7 +74,7 @@ class Virtual:
         self._due: list[tuple[int, int, Callable[[int], Event]]] = []
         self._order = 0
         self._state = initial(setup)
-        self._camera_lost = False
+        self._up_ns = 0
         self._boot()
         self._every(TICK_NS, lambda t_ns: Tick(t_ns, self.clock.wall_ms()))
 
@@ -92,9 +92,9 @@ class Virtual:
         heapq.heappush(self._due, (max(t_ns, self.clock.monotonic_ns()), self._order, make))
 
     def send(self, events: Iterable[Event]) -> None:
-        """Plan events for the moments that they carry."""
+        """Plan events of the world for the moments that they carry: a restart does not undo them."""
         for event in events:
-            self.at(event.t_ns, lambda t_ns, event=event: replace(event, t_ns=t_ns))
+            self.at(event.t_ns, _of_world(lambda t_ns, event=event: replace(event, t_ns=t_ns)))
 
     def now(self, make: Callable[[int], Event]) -> None:
         """Let an event happen at once."""
@@ -133,12 +133,25 @@ class Virtual:
         self.backstore.connected = connected
         self.now(lambda t_ns: BrokerUp(t_ns) if connected else BrokerDown(t_ns, "cut"))
 
-    def restart(self) -> None:
-        """Kill the daemon between two events and start it on what its database holds."""
-        self._due = [entry for entry in self._due if getattr(entry[2], "periodic", False)]
+    def restart(self, outage_ms: int = 0, *, unsaved: bool = False) -> None:
+        """Kill the daemon between two events and start it, after an outage, on what its database holds.
+
+        unsaved  a transaction that the database has not confirmed yet did not reach the disk
+        """
+        if unsaved and not self.down:
+            self.backstore.forget_unconfirmed(self.clock.monotonic_ns())
+        self._due = [entry for entry in self._due if getattr(entry[2], "of_world", False)]
+        heapq.heapify(self._due)
         self._state = initial(self.setup)
         self._cell = CellEvents()
-        self._boot()
+        self._up_ns = self.clock.monotonic_ns() + outage_ms * NS_PER_MS
+        if not self.down:
+            self._boot()
+
+    @property
+    def down(self) -> bool:
+        """Whether the daemon is dead just now: nothing reaches it, and the world goes on."""
+        return self.clock.monotonic_ns() < self._up_ns
 
     # -- inside ----------------------------------------------------------------------
 
@@ -153,29 +166,36 @@ class Virtual:
 
     def _every(self, period_ns: int, make: Callable[[int], Event]) -> None:
         def again(t_ns: int) -> Event:
-            self.at(t_ns + period_ns, again)
+            self.at(t_ns + period_ns, _of_world(again))
             return make(t_ns)
 
-        again.periodic = True  # type: ignore[attr-defined]
-        self.at(self.clock.monotonic_ns() + period_ns, again)
+        self.at(self.clock.monotonic_ns() + period_ns, _of_world(again))
 
     def _slice(self) -> None:
         """Let one slice pass: planned events at their moments, then what the serial port brings."""
         end_ns = self.clock.monotonic_ns() + SLICE_NS
         while self._due and self._due[0][0] <= end_ns:
             t_ns, _, make = heapq.heappop(self._due)
-            self.clock.advance_to_ns(max(t_ns, self.clock.monotonic_ns()))
+            self._pass_to(max(t_ns, self.clock.monotonic_ns()))
             self._feed(make(self.clock.monotonic_ns()))
-        self.clock.advance_to_ns(end_ns)
+        self._pass_to(end_ns)
         data, _ = self._converter.advance_to((end_ns - START_NS) // 1_000)
-        if self.scale == "well":
+        if self.scale == "well" and not self.down:
             self.wire.update(data)
             for event in self._cell.feed(data, end_ns):
                 self._feed(event)
         if self.camera != "unplugged" and end_ns % ALIVE_NS < SLICE_NS:
             self._feed(VisionAlive(end_ns, end_ns // ALIVE_NS, self.camera == "covered", True, ("zxing",)))
 
+    def _pass_to(self, t_ns: int) -> None:
+        was_down = self.down
+        self.clock.advance_to_ns(t_ns)
+        if was_down and not self.down:
+            self._boot()
+
     def _feed(self, event: Event) -> None:
+        if self.down:
+            return
         self._state, effects = step(self._state, event)
         for effect in effects:
             self._carry_out(effect)
@@ -186,7 +206,7 @@ class Virtual:
             self.screen = effect.screen
         elif isinstance(effect, SetPanel):
             self.light = effect.light
-        for delay_ns, make in self.backstore.answer(effect):
+        for delay_ns, make in self.backstore.answer(effect, self.clock.monotonic_ns()):
             self.at(self.clock.monotonic_ns() + delay_ns, make)
 
     # -- results ----------------------------------------------------------------------
@@ -202,3 +222,9 @@ class Virtual:
         for effect in self.effects:
             digest.update(codec.encode(effect) + b"\n")
         return digest.hexdigest()
+
+
+def _of_world(make: Callable[[int], Event]) -> Callable[[int], Event]:
+    """Return `make`, marked as what happens whether the daemon lives or not."""
+    make.of_world = True  # type: ignore[attr-defined]
+    return make

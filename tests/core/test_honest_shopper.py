@@ -298,3 +298,67 @@ def test_a_scan_waits_for_its_thing_as_long_as_the_scale_is_silent():
     cart.tell(Standstill(0, OATS.mass_mg, 300))
     cart.wait(2_000)
     assert [line.product_id for line in cart.state.trip.lines] == ["oats"]
+
+
+def stand(cart, delta_mg):
+    """The scale, which said nothing for a while, stands again, and something came meanwhile."""
+    cart.gross_mg += delta_mg
+    cart.tell(LoadState("ok", 0))
+    cart.tell(Standstill(0, cart.gross_mg, 300))
+
+
+def test_a_lot_that_nobody_saw_land_is_weighed_again():
+    cart = shopping()
+    cart.scan(PEAR)
+    cart.wait(1_000)
+    stand(cart, 850_000)
+    cart.wait(3_000)
+    assert (cart.state.trip.lines, cart.state.trip.prompt.kind) == ((), "weigh_again")
+    cart.load(-850_000)
+    cart.wait(3_000)
+    assert (cart.state.trip.doubts, cart.state.trip.prompt) == ((), None)
+    cart.load(850_000)
+    cart.wait(3_000)
+    assert [(line.product_id, round(line.mass_mg, -4)) for line in cart.state.trip.lines] == [("pear", 850_000)]
+
+
+def test_one_code_shown_late_does_not_stand_for_two_things():
+    cart = shopping()
+    cart.load(2 * OATS.mass_mg)
+    cart.wait(8_000)
+    cart.scan(OATS)
+    cart.wait(1_000)
+    assert cart.state.trip.lines == ()
+    assert cart.state.trip.prompt.kind == "weight_differs"
+
+
+def restarted(cart):
+    """The daemon dies and comes back with what the database holds."""
+    trip = cart.state.trip
+    cart.state = core.initial(SETUP)
+    cart.weighing = None
+    cart.feed(Restored(cart.t_ns, 0, "0" * 16, trip=trip, save_seq=cart.state.save_seq))
+
+
+def test_after_a_restart_a_code_is_of_what_landed_meanwhile_and_not_of_an_older_doubt():
+    cart = shopping()
+    cart.load(MILK.mass_mg)
+    cart.wait(3_000)
+    restarted(cart)
+    cart.scan(PEAR)
+    assert cart.state.trip.lines == (), "milk is no pear because of a name that came after it"
+    cart.wait(1_000)
+    stand(cart, PEAR.mass_mg)
+    cart.wait(3_000)
+    assert [doubt.product_id for doubt in cart.state.trip.doubts] == ["", "pear"]
+
+
+def test_a_lot_half_weighed_at_a_restart_is_priced_by_the_standstill_after_it():
+    cart = shopping()
+    cart.scan(PEAR)
+    cart.tell(Step(1, 0, 300, 412_000, 6_000, "standing", False))
+    restarted(cart)
+    cart.wait(1_000)
+    stand(cart, 406_000)
+    cart.wait(3_000)
+    assert [(line.mass_mg, line.settled) for line in cart.state.trip.lines] == [(406_000, True)]
