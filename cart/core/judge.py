@@ -17,7 +17,7 @@ from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
 from cart.core.pricing import amount_minor
 from cart.core.state import Live, State
-from cart.core.trip import LINES_MAX, Doubt, Line, Scan, Trip
+from cart.core.trip import LINES_MAX, Doubt, Line, Scan
 from cart.core.weight import Step
 
 Judged = tuple[State, tuple[Effect, ...]]
