@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from cart.sim.backstore import Backstore
 from cart.sim.bench import trip_text
 from cart.sim.runner import Simulated, demo_catalog
 from tools import chaos_simulated
@@ -31,7 +32,7 @@ def test_the_daemon_dies_as_planned_and_the_world_goes_on():
 
 def test_a_cart_that_forgets_its_trip_is_found_out(monkeypatch):
     """Breaks on purpose what the kills are there to test."""
-    monkeypatch.setattr("cart.sim.backstore.Backstore._save", lambda self, effect: setattr(self, "save_seq", effect.seq))
+    monkeypatch.setattr(Backstore, "_save", lambda self, effect: setattr(self, "save_seq", effect.seq))
     assert run(trips=2, kills=2, seed=1)["wrong"] == 2
 
 
