@@ -209,7 +209,7 @@ class World:
 PLAYED = {}
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(40))
 def test_any_order_of_events_keeps_the_books_straight(seed):
     world = World(seed)
     world.play()
