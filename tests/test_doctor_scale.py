@@ -1,6 +1,7 @@
 """`cart doctor` on the scale: the record's age and corners, rate and noise of an idle port and of a running cart."""
 
 import queue
+import re
 
 import msgspec
 import pytest
@@ -60,8 +61,8 @@ def test_a_good_record_is_three_times_well(cart):
 @pytest.mark.parametrize(
     ("days", "expires_in_days", "state", "word"),
     [
-        (364, None, "!", "0 days more"),
-        (340, None, "!", "24 days more"),
+        (364, None, "!", "[01] days more"),
+        (340, None, "!", "2[45] days more"),
         (366, None, "!", "CALIBRATION-EXPIRED"),
         (400, 100, "ok", "until"),
         (10, -1, "!", "CALIBRATION-EXPIRED"),
@@ -73,7 +74,7 @@ def test_the_expiry_is_that_of_the_record_or_a_year(cart, days, expires_in_days,
         expires_ms = SystemClock().wall_ms() + expires_in_days * MS_PER_DAY
     finding = found(scale_checks.calibration, cart(days, expires_ms=expires_ms))["validity"]
     assert finding.state == state
-    assert word in finding.text
+    assert re.search(word, finding.text)
 
 
 def test_corners_that_were_not_tested_or_differ_are_said(cart):
