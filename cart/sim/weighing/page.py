@@ -49,8 +49,7 @@ def html(report: Report) -> str:
         _table(tables.CHANGES_HEAD, map(tables.change_cells, report.rows)),
         "<h2>When nothing changes</h2>",
         _table(tables.QUIET_HEAD, map(tables.quiet_cells, report.quiet)),
-        "<h2>Cases</h2>",
-        _cases(report.cases),
+        "<h2>Cases</h2>" + _cases(report.cases) if report.cases else "",
         _costs(report),
         "<h2>Traces, what went wrong first</h2>",
         "<p>Blue: load in kg. Grey: what was done. Green: told, with its last mass in g. Red: told, and false."

@@ -25,9 +25,9 @@ def text(report: Report) -> str:
         changes(report),
         "",
         quiet(report),
-        "",
-        cases(report),
     ]
+    if report.cases:
+        parts += ["", cases(report)]
     if report.costs:
         parts += ["", "processor, of one core:"]
         parts += [f"  {c.lines_per_s:4d} lines/s  {c.permille / 10:.1f} %" for c in report.costs]
