@@ -75,6 +75,8 @@ def build(settings: config.Config) -> Daemon:
 
     # The world around it.
     database, writer, broker = _store(settings, clock, fresh_id)
+    if for_trade:
+        database.legal_records()  # LEGAL-LOG-BAD: nothing is weighed for trade on a log that was touched
     recorder = Recorder(
         Path(settings.recording.dir),
         _head(settings, setup, mode, clock, fresh_id()),

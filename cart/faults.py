@@ -248,10 +248,7 @@ FAULTS: dict[str, FaultText] = {
     ),
     "IMAGE-ACCOUNT": FaultText(
         "the users of the cart cannot be put into the image",
-        (
-            "the image has another user of that name or number",
-            "places.toml and sysusers.d do not agree",
-        ),
+        ("the image has another user of that name or number", "places.toml and sysusers.d do not agree"),
         "choose free numbers under [owners] in firmware_config/places.toml",
         EXIT_CONFIGURATION,
     ),
@@ -268,11 +265,7 @@ FAULTS: dict[str, FaultText] = {
     ),
     "IMAGE-CART-FILE": FaultText(
         "the file that describes a cart has a fault",
-        (
-            "a misspelt key",
-            "a value outside its form",
-            "a file that it names is not there",
-        ),
+        ("a misspelt key", "a value outside its form", "a file that it names is not there"),
         "mend it; ./tools/image.py stamp --help shows one",
         EXIT_CONFIGURATION,
     ),
@@ -283,19 +276,12 @@ FAULTS: dict[str, FaultText] = {
     ),
     "IMAGE-DAMAGED": FaultText(
         "the image is not as it was made",
-        (
-            "the disk or its cable is failing",
-            "somebody changed it",
-            "an interrupted copy",
-        ),
+        ("the disk or its cable is failing", "somebody changed it", "an interrupted copy"),
         "make it again, and check the disk when it happens twice",
     ),
     "IMAGE-DIRTY": FaultText(
         "the root file system of the image was not left in order",
-        (
-            "the image was read from a card that was in use",
-            "a download was damaged",
-        ),
+        ("the image was read from a card that was in use", "a download was damaged"),
         "take the stock image, or mend a copy of this one with e2fsck",
     ),
     "IMAGE-DISK-FULL": FaultText(
@@ -310,18 +296,12 @@ FAULTS: dict[str, FaultText] = {
     ),
     "IMAGE-HASH": FaultText(
         "a file is not the one that was expected",
-        (
-            "an interrupted or damaged download",
-            "the hash belongs to another version",
-        ),
+        ("an interrupted or damaged download", "the hash belongs to another version"),
         "download it again and compare the hash with the publisher's",
     ),
     "IMAGE-LAYOUT": FaultText(
         "this is not the image of a Raspberry Pi card",
-        (
-            "the file is something else",
-            "it is packed in a form other than xz",
-        ),
+        ("the file is something else", "it is packed in a form other than xz"),
         "name an .img or .img.xz with a FAT and an ext4 partition",
     ),
     "IMAGE-MACHINE": FaultText(
@@ -331,28 +311,19 @@ FAULTS: dict[str, FaultText] = {
     ),
     "IMAGE-MANIFEST": FaultText(
         "the manifest of the image cannot be used",
-        (
-            "the image was copied without the files beside it",
-            "build did not end",
-        ),
+        ("the image was copied without the files beside it", "build did not end"),
         "build the image again, and keep the files beside it",
         EXIT_CONFIGURATION,
     ),
     "IMAGE-MAP": FaultText(
         "the block map of the image cannot be used",
-        (
-            "the image was copied without the files beside it",
-            "the map was changed or torn",
-        ),
+        ("the image was copied without the files beside it", "the map was changed or torn"),
         "make the image again, and keep the files beside it",
         EXIT_CONFIGURATION,
     ),
     "IMAGE-NAME": FaultText(
         "a name cannot be used",
-        (
-            "it holds a line end or another mark that would be misread",
-            "the result would take the place of its source",
-        ),
+        ("it holds a line end or another mark that would be misread", "the result would take the place of its source"),
         "choose another name",
         EXIT_USAGE,
     ),
@@ -363,18 +334,12 @@ FAULTS: dict[str, FaultText] = {
     ),
     "IMAGE-RELEASE": FaultText(
         "nobody has tried this system with the cart",
-        (
-            "a newer or older release was downloaded",
-            "another distribution",
-        ),
+        ("a newer or older release was downloaded", "another distribution"),
         "take Raspberry Pi OS Lite, 64-bit, of a release that is named",
     ),
     "IMAGE-TOOL-FAILED": FaultText(
         "a program that works on images met an error",
-        (
-            "the image is damaged",
-            "the disk is full or failing",
-        ),
+        ("the image is damaged", "the disk is full or failing"),
         "./tools/image.py inspect IMAGE",
     ),
     "IMAGE-TOOL-MISSING": FaultText(
@@ -407,11 +372,7 @@ FAULTS: dict[str, FaultText] = {
     ),
     "IMAGE-WHEELS": FaultText(
         "the wheelhouse is not complete or cannot be read",
-        (
-            "an interrupted download",
-            "a package is missing in firmware_config/wheels",
-            "no registry can be reached",
-        ),
+        ("an interrupted download", "a package is missing in firmware_config/wheels", "no registry can be reached"),
         "./tools/image.py wheelhouse --release RELEASE --out DIR",
         EXIT_CONFIGURATION,
     ),
@@ -459,6 +420,12 @@ FAULTS: dict[str, FaultText] = {
         "the legally relevant part is not the one that was verified, so this sealed cart does not run",
         ("an update changed it", "somebody edited a file of it"),
         "install the version that was verified, or break the seal, have the scale verified, and: cart seal make",
+        EXIT_CONFIGURATION,
+    ),
+    "LEGAL-LOG-BAD": FaultText(
+        "the log of trade weighings was damaged or edited; a sealed cart does not run on it",
+        ("the SD card fails", "somebody edited the database"),
+        "keep the database as it is for the inspector: cart seal log says which record; then have the cart verified",
         EXIT_CONFIGURATION,
     ),
     "LEGAL-SEAL-BAD": FaultText(

@@ -2,6 +2,7 @@
 
   cart seal show             is this build sealed, and what would the record hold it to
   cart seal make --by NAME   write the record; the jumper must be open
+  cart seal log              every trade weighing and change that this cart keeps, one JSON object a line, chain checked
 
 To seal: calibrate, make the record, let the scale be verified, close the jumper, close its cover. The file alone seals
 nothing. This project claims readiness, never conformity: docs/LEGAL.md.
@@ -10,7 +11,9 @@ nothing. This project claims readiness, never conformity: docs/LEGAL.md.
 from __future__ import annotations
 
 import argparse
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from cart import config
@@ -26,8 +29,9 @@ from cart.wire.seal import PROFILES, Seal, encode_seal, mismatch, unfit
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-verbs."""
     parser.add_argument("--config", metavar="FILE", help="default: $CART_CONFIG, then /etc/cart/cart.toml")
-    verbs = parser.add_subparsers(dest="sub_verb", metavar="show|make", required=True)
+    verbs = parser.add_subparsers(dest="sub_verb", metavar="show|make|log", required=True)
     verbs.add_parser("show", help="is this build sealed")
+    verbs.add_parser("log", help="print the log of trade weighings, after checking its chain")
     make = verbs.add_parser("make", help="write what is to be verified together")
     make.add_argument("--by", required=True, metavar="NAME", help="who verifies")
     make.add_argument("--profile", choices=sorted(PROFILES), default="R76", help="the rules (R76)")
@@ -41,11 +45,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the sub-verb; 3 where the build may not be sealed."""
+    """Run the sub-verb; 3 where the build may not be sealed, or its log was touched."""
     settings = config.load(file_in_use(args.config))
+    if args.sub_verb == "log":
+        return _log(settings)
     record_path = Path(settings.scale.calibration)
     seal_path = record_path.with_name(SEAL_NAME)
     return _show(settings, seal_path) if args.sub_verb == "show" else _make(args, settings, seal_path)
+
+
+def _log(settings: config.Config) -> int:
+    from cart.edge.database import look_into
+
+    database = look_into(config.database_path(settings), SystemClock())
+    try:
+        for record in database.legal_records():
+            print(json.dumps({"kind": type(record).__name__} | asdict(record)))
+    finally:
+        database.close()
+    return EXIT_OK
 
 
 def _show(settings: config.Config, seal_path: Path) -> int:

@@ -25,6 +25,7 @@ from cart.core.trip import Charge, Trip
 from cart.edge import legal_log
 from cart.faults import Fault
 from cart.wire import codec, messages
+from cart.wire.alibi import BadLogError
 
 if TYPE_CHECKING:
     from cart.core.legal_record import Alibi, LegalEvent
@@ -258,9 +259,12 @@ class Database:
         return StoredCharge(*row) if row else None
 
     def legal_records(self) -> tuple[Alibi | LegalEvent, ...]:
-        """Return every record of trade weighing, oldest first, the whole chain checked; BadLogError where it fails."""
+        """Return every record of trade weighing, oldest first, the whole chain checked; Fault LEGAL-LOG-BAD."""
         with self._turn:
-            return legal_log.read(self._connection)
+            try:
+                return legal_log.read(self._connection)
+            except BadLogError as error:
+                raise Fault("LEGAL-LOG-BAD", str(error)) from None
 
     def outbox_lines(self) -> list[OutboxLine]:
         """Return every charge that the cart still keeps, oldest first."""

@@ -6,6 +6,7 @@ that takes none keeps the trip waiting too (the core then prices nothing more). 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cart.wire.alibi import NO_SHA256, LogLine, check, event_of, log_line
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from cart.core.effects import CommitSale, Save
     from cart.core.legal_record import Alibi, LegalEvent
     from cart.edge.keys import Signer
+
+
+log = logging.getLogger("cart.legal")
 
 
 class Connection(Protocol):
@@ -64,7 +68,13 @@ def last_numbers(connection: Connection) -> tuple[int, int, str]:
     row = connection.execute(
         "SELECT number, body FROM legal_log WHERE kind = 'LegalEvent' ORDER BY number DESC LIMIT 1"
     ).fetchone()
-    return (alibi_id, 0, "") if row is None else (alibi_id, row[0], event_of(row[1]).after)
+    if row is None:
+        return alibi_id, 0, ""
+    try:
+        return alibi_id, row[0], event_of(row[1]).after
+    except ValueError as error:  # the cart starts, and records that what prices rest on is not known to be the same
+        log.error("LEGAL-LOG-BAD: event %d: %s", row[0], error)
+        return alibi_id, row[0], ""
 
 
 def read(connection: Connection) -> tuple[Alibi | LegalEvent, ...]:

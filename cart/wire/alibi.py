@@ -51,8 +51,10 @@ def log_line(record: Alibi | LegalEvent, prev: str) -> LogLine:
 
 def event_of(body: bytes) -> LegalEvent:
     """Return the event in a body; ValueError where there is none."""
-    parsed = msgspec.json.decode(body)
-    event: LegalEvent = codec.convert(parsed["v"], LegalEvent)
+    try:
+        event: LegalEvent = codec.convert(msgspec.json.decode(body)["v"], LegalEvent)
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"no event: {error}") from error
     return event
 
 

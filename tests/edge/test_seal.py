@@ -6,9 +6,15 @@ import msgspec
 import pytest
 
 from cart import app, config
+from cart.clock import ManualClock
 from cart.commands import seal as command
+from cart.core.effects import Save
+from cart.core.legal_record import LegalEvent
+from cart.core.trip import Trip
 from cart.edge import seal as edge_seal
 from cart.edge.calibration_file import append_calibration
+from cart.edge.database import open_database
+from cart.edge.keys import make_pair
 from cart.edge.seal import SEAL_NAME, Software, sealed, software
 from cart.faults import Fault
 from cart.wire import legal_manifest
@@ -197,6 +203,12 @@ def test_the_command_makes_a_record_that_only_the_jumper_brings_to_life(tmp_path
     assert run("make", "--by", "the officer") == 0
     assert sealed(record, tmp_path / SEAL_NAME, settings.cart.id, jumper_closed=True)[1]
     assert app._legal(settings, record)[1] is False  # this machine has no jumper
+    database = open_database(config.database_path(settings), ManualClock(), lambda count: "0" * 2 * count)
+    database.save(Save(1, (), Trip(), (), (LegalEvent(1, 5, "", "x"),)), make_pair(tmp_path / "keys", "cart"))
+    database.close()
+    capsys.readouterr()
+    assert run("log") == 0
+    assert '{"kind": "LegalEvent", "counter": 1' in capsys.readouterr().out
     monkeypatch.setattr(command, "seal_jumper_closed", lambda: True)
     with pytest.raises(Fault, match="LEGAL-SEAL-BAD: the jumper is closed"):
         run("make", "--by", "somebody else")
