@@ -203,8 +203,9 @@ def _ended(state: State) -> Done:
         return state, ()
     if state.trip.phase != "shopping":
         return judge.rejudge_unexplained(_closed(state))
-    if len(changes(state)) > 1:  # one thing is weighed at a time, also where two follow so fast that nothing rests
-        state = replace(state, legal=legal.voided(state.legal, "load"))
+    why = _disturbed(state)
+    if why:
+        state = replace(state, legal=legal.voided(state.legal, why))
     opened = state.weighing
     if opened is not None and opened.tared_ns and state.legal.tare is None:
         state = replace(state, weighing=replace(opened, tared_ns=0))
@@ -212,6 +213,18 @@ def _ended(state: State) -> Done:
         state, effects = judge.rejudge_unexplained(state)
         return state, (note, *effects)
     return state, ()
+
+
+def _disturbed(state: State) -> str:
+    """Return what the basket knows of that ends the tare, "" for nothing.
+
+    One thing is weighed at a time, also where two follow so fast that nothing rests between them; and what was scanned
+    since the tare is probably what was put in.
+    """
+    since_ns = state.weighing.tared_ns if state.weighing else 0
+    if since_ns and any(x.source == "code" and x.t_ns >= since_ns for x in state.trip.scans):
+        return "scan"
+    return "load" if len(changes(state)) > 1 else ""
 
 
 def _closed(state: State) -> State:

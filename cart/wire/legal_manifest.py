@@ -39,7 +39,7 @@ MODULES = (
 """Files of the package, from its folder."""
 
 FIRMWARE = "firmware_config/loadcell/firmware"
-"""The converter's own program, from the repository's folder: listed, and checked before it is flashed."""
+"""The converter's own program, from the repository's folder: part of the hash, but the cart cannot read it back."""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """Trade weighing beyond the numbered cases: the table of rules, what voids a tare, what may be claimed, the sources."""
 
+import json
 import re
 from dataclasses import fields, replace
 
@@ -10,7 +11,7 @@ from cart.core import legal_reading, legal_rules, taps, trade_view
 from cart.core.events import LoadSampled
 from cart.core.legal_profile import HB44, MULTI, R76, SINGLE, Instrument, Range, Rules
 from cart.core.legal_reading import Readings, Scale
-from cart.core.legal_rules import ACTS, RULES, SHOW, TRADE, Facts
+from cart.core.legal_rules import ACTS, RULES, SHOW, TARE, TRADE, Facts
 from cart.sim.runner import Simulated
 from tests.core.legal_bench import Bench
 
@@ -198,6 +199,19 @@ def test_what_the_camera_contradicts_is_weighed_and_shown_to_staff(thing, flags)
     assert (cart.total_minor, cart.flags, cart.lines[0].state) == (161, flags, "review" if flags else "saved")
 
 
+@pytest.mark.parametrize("scanned_first", [True, False])
+def test_what_is_scanned_after_the_tare_is_not_weighed_as_something_else(scanned_first):
+    cart = Simulated()
+    cart.wait(6_000).tap("weigh", "banana").tap("tare")
+    if scanned_first:
+        cart.scan("arla-standard-milk").put("arla-standard-milk")
+    else:
+        cart.put("arla-standard-milk").scan("arla-standard-milk")
+    cart.settle().tap("price", str(1_580 * 189 // 1_000))
+    assert (cart.basket, cart.cart.backstore.alibis) == ({"arla-standard-milk": 1}, [])
+    assert cart.cart.screen.weighed.voided == "scan"
+
+
 def test_a_sealed_cart_prices_no_weight_in_any_other_way():
     cart = Simulated(sealed=True)
     cart.wait(6_000).pick("banana").tap(taps.UNWEIGH).put("banana", mass_mg=850_000).settle()
@@ -205,6 +219,17 @@ def test_a_sealed_cart_prices_no_weight_in_any_other_way():
         cart.wait(1_000)
     assert (cart.total_minor, cart.cart.screen.not_for_trade) == (0, False)
     assert cart.asked
+
+
+def test_whatever_refuses_a_tap_or_ends_a_tare_is_put_into_words(repository):
+    strings = json.loads((repository / "cart/web/strings/en.json").read_text(encoding="utf-8"))
+    codes = {rule.code for rule in RULES if rule.forbids & {SHOW, TARE, TRADE}} | {"lift_first"}
+    said = {"moving": "moving_load"}
+    assert {f"weigh_{said.get(code, code)}" for code in codes} <= set(strings)
+    sources = [(repository / "cart/core" / name).read_text(encoding="utf-8") for name in ("legal.py", "trade.py")]
+    ends = set(re.findall(r'(?:return|_void\(.*,|else) "(rolling|tilt|age|load|scan|fault)"', "".join(sources)))
+    assert {"rolling", "tilt", "load", "scan", "fault"} <= ends
+    assert {f"weigh_void_{why}" for why in {*ends, "age"}} <= set(strings)
 
 
 def test_the_document_has_every_rule_and_every_case(repository):
