@@ -1,8 +1,8 @@
 """Show or make the seal record: what was verified together on this cart, for a build that weighs for trade.
 
-  cart seal show             is this build sealed, and what would the record hold it to
-  cart seal make --by NAME   write the record; the jumper must be open
-  cart seal log              every trade weighing and change that this cart keeps, one JSON object a line, chain checked
+  cart seal show                        is this build sealed, and what would the record hold it to
+  cart seal make --by NAME --drift MG   write the record; the jumper must be open
+  cart seal log                         every record of trade weighing, as JSON lines, its chain checked
 
 To seal: calibrate, make the record, let the scale be verified, close the jumper, close its cover. The file alone seals
 nothing. This project claims readiness, never conformity: docs/LEGAL.md.
@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make = verbs.add_parser("make", help="write what is to be verified together")
     make.add_argument("--by", required=True, metavar="NAME", help="who verifies")
     make.add_argument("--profile", choices=sorted(PROFILES), default="R76", help="the rules (R76)")
+    make.add_argument(
+        "--drift",
+        type=int,
+        required=True,
+        metavar="MG",
+        help="how far the empty scale's zero was measured to wander over 5 K, in milligrams",
+    )
     make.add_argument(
         "--range",
         action="append",
@@ -99,6 +106,7 @@ def _make(args: argparse.Namespace, settings: config.Config, seal_path: Path) ->
         calibration=record.sha256,
         profile=args.profile,
         ranges_mg=tuple(args.range or [(record.max_mg, record.e_mg)]),
+        drift_mg_per_5k=args.drift,
     )
     faults = (*unfit(seal, record, now_ms), mismatch(seal, settings.cart.id, here.sha256, record))
     found = [fault for fault in faults if fault]

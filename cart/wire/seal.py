@@ -12,7 +12,7 @@ import msgspec
 
 from cart.core.legal import Legal
 from cart.core.legal_checks import corner_complaints
-from cart.core.legal_profile import HB44, R76, SINGLE, Instrument, Range, complaints, mpe_mg
+from cart.core.legal_profile import HB44, R76, SINGLE, Instrument, Range, complaints, mpe_mg, with_drift
 from cart.wire.calibration import CalibrationRecord
 
 FORMAT = 1
@@ -25,6 +25,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by, wall_ms         who and when
     software            the legal hash;  calibration: sha256 of the calibration record
     profile, ranges_mg  "R76" or "HB44", and (Max, e) of each range
+    drift_mg_per_5k     how far the empty scale's zero was measured to wander over 5 K
     """
 
     cart: str
@@ -34,6 +35,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: str
     profile: str
     ranges_mg: tuple[tuple[int, int], ...]
+    drift_mg_per_5k: int = 0
     format: int = FORMAT
 
     def instrument(self) -> Instrument:
@@ -80,6 +82,7 @@ def unfit(seal: Seal, record: CalibrationRecord, now_ms: int) -> tuple[str, ...]
         instrument = seal.instrument()
     except ValueError as error:
         return (str(error),)
+    wider = with_drift(instrument, seal.drift_mg_per_5k)
     rough = 2 * record.residual_max_mg > mpe_mg(instrument, instrument.max_mg)
     found = [
         "the calibration names no converter" if not record.converter.serial else "",
@@ -87,6 +90,7 @@ def unfit(seal: Seal, record: CalibrationRecord, now_ms: int) -> tuple[str, ...]
         "the calibration has expired" if now_ms >= record.expires_at_ms() else "",
         "the corners were not weighed" if not record.corners_mg else "",
         "a point is off by more than half of the MPE" if rough else "",
+        f"the zero drifts too far: e must be {wider.e_mg // 1_000} g" if wider != instrument else "",
     ]
     if record.corners_mg:
         middle_mg = sum(record.corners_mg) // len(record.corners_mg)

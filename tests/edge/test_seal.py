@@ -200,7 +200,9 @@ def test_the_command_makes_a_record_that_only_the_jumper_brings_to_life(tmp_path
 
     assert run("show") == 0
     assert "not for trade" in capsys.readouterr().out
-    assert run("make", "--by", "the officer") == 0
+    with pytest.raises(Fault, match="LEGAL-SEAL-BAD: the zero drifts too far: e must be 10 g"):
+        run("make", "--by", "the officer", "--drift", "5001")
+    assert run("make", "--by", "the officer", "--drift", "3000") == 0
     assert sealed(record, tmp_path / SEAL_NAME, settings.cart.id, jumper_closed=True)[1]
     assert app._legal(settings, record)[1] is False  # this machine has no jumper
     database = open_database(config.database_path(settings), ManualClock(), lambda count: "0" * 2 * count)
@@ -211,4 +213,4 @@ def test_the_command_makes_a_record_that_only_the_jumper_brings_to_life(tmp_path
     assert '{"kind": "LegalEvent", "counter": 1' in capsys.readouterr().out
     monkeypatch.setattr(command, "seal_jumper_closed", lambda: True)
     with pytest.raises(Fault, match="LEGAL-SEAL-BAD: the jumper is closed"):
-        run("make", "--by", "somebody else")
+        run("make", "--by", "somebody else", "--drift", "0")
