@@ -70,6 +70,11 @@ class Card:
         number = os.fstat(self._fd).st_rdev
         return f"{os.major(number)}:{os.minor(number)}"
 
+    @property
+    def open_path(self) -> str:
+        """A path at which another program reads the device that is open, whatever lies at `path` by now."""
+        return f"/proc/{os.getpid()}/fd/{self._fd}"
+
     def padded(self, length: int) -> int:
         """Return the length rounded up to whole sectors."""
         return -(-length // self.sector_bytes) * self.sector_bytes

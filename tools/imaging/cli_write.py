@@ -11,9 +11,9 @@ from pathlib import Path
 from cart.faults import EXIT_FAILED, EXIT_OK, FAULTS
 from tools.imaging import fleet, fleet_table, image_facts, one_card, results
 from tools.imaging.progress import Progress
-from tools.imaging.refusal import MACHINE, MAX_SIZE_BYTES, Options, decide
+from tools.imaging.refusal import MACHINE, MAX_SIZE_BYTES, Options
 from tools.imaging.results import CardResult
-from tools.imaging.targets import Target, collect
+from tools.imaging.targets import Target
 
 UNITS = {"": 1, "M": 10**6, "G": 10**9, "T": 10**12, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 RESULTS = Path("card-results")
@@ -22,9 +22,9 @@ WRITE_TEXT = """\
 Write an image to a card, read everything back, and only then make the card bootable.
 
 The device is refused when it is mounted, holds this machine's system, swap or a volume, is neither removable nor on
-USB or MMC, cannot be written, or is too small or too large; the image when it is cut off, is not what its manifest
-says, or is not for a cart. You are shown what would be erased and asked for its serial. An interrupted write goes on
-when the same command is run again with the same card.
+USB or MMC, cannot be written, is too small or too large, or is the finished card of a cart in the results; the image
+when it is cut off, is not what its manifest says, or is not for a cart. You are shown what would be erased and asked
+for its serial. An interrupted write goes on when the same command is run again with the same card.
 
 exit codes: 0 ok, 1 refused, 2 usage, 3 configuration, 4 card or reader
 """
@@ -39,7 +39,8 @@ calibration, store_key, timezone as in the file that `stamp --cart` takes. What 
 given with --common.
 
 All rows, and the files that they name, are checked before the first card is written. Carts that have a good card
-are left out unless --again. Stamped images hold secrets and are deleted once they are on the card.
+are left out unless --again, and the finished card of another cart is not written over. Stamped images hold secrets
+and are deleted once they are on the card.
 
 exit codes: 0 every cart has a good card, 1 one has not, 2 usage, 3 configuration
 """
@@ -85,13 +86,10 @@ def run_write(args: argparse.Namespace) -> int:
     options = options_of(args)
     results.check_folder(args.results)
     # What is wrong with the device is told at once, before minutes are spent on reading the image.
-    target = collect(args.device)
-    refusals = [] if args.check else decide(target, None, options)
-    if refusals:
-        attempt = one_card.of_target(one_card.attempt(args.image, args.device), target)
-        result = one_card.refused(attempt, refusals)
-        results.add(args.results, result)
-    else:
+    cart = image_facts.cart_of(args.image, args.manifest)
+    attempt = one_card.attempt(args.image, args.device, cart)
+    result = None if args.check else one_card.refused_at_once(attempt, options, args.results)
+    if result is None:
         image, facts = image_facts.gather(
             args.image,
             progress,
@@ -100,7 +98,7 @@ def run_write(args: argparse.Namespace) -> int:
             mapped=args.map,
             look=bool(options.machine),
         )
-        job = one_card.Job(image, facts, args.device, options, args.results, "", args.dry_run, args.restart)
+        job = one_card.Job(image, facts, args.device, options, args.results, cart, args.dry_run, args.restart)
         if args.check:
             result = one_card.check(job, progress)
         else:
@@ -134,7 +132,8 @@ def run_fleet(args: argparse.Namespace) -> int:
 def options_of(args: argparse.Namespace) -> Options:
     """Return what the command line allows."""
     machine = "" if args.machine == "any" else args.machine
-    return Options(args.max_size, args.allow_fixed, args.allow_loop, machine=machine)
+    given_up = frozenset(args.overwrite)
+    return Options(args.max_size, args.allow_fixed, args.allow_loop, machine=machine, given_up=given_up)
 
 
 def confirmation(agreed: tuple[str, ...] | list[str], what: str) -> Callable[[Target], bool]:
@@ -211,6 +210,13 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-fixed", action="store_true", help="also a device that is not removable, USB or MMC")
     parser.add_argument("--allow-loop", action="store_true", help="also a loop device, for trials")
     parser.add_argument("--machine", default=MACHINE, help="what the image must be built for (any: do not look)")
+    parser.add_argument(
+        "--overwrite",
+        metavar="CART",
+        action="append",
+        default=[],
+        help="also the finished card of this cart; its result is marked as overwritten",
+    )
     parser.add_argument("--restart", action="store_true", help="begin at the start, not where a write was interrupted")
     parser.add_argument(
         "--results", type=Path, default=RESULTS, metavar="DIR", help=f"where results go (default {RESULTS}/)"

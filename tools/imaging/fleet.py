@@ -21,9 +21,9 @@ from tools.imaging import (
 )
 from tools.imaging.fleet_table import Row
 from tools.imaging.progress import Progress
-from tools.imaging.refusal import Options, decide
+from tools.imaging.refusal import Options
 from tools.imaging.results import CardResult
-from tools.imaging.targets import Identity, collect
+from tools.imaging.targets import Identity, Target
 
 GO, SKIP, STOP = "go", "skip", "stop"
 
@@ -57,10 +57,12 @@ def run(plan: Plan, confirm_for: Callable[[Row], one_card.Confirm], wait: Wait, 
             continue
         result = None
         while (answer := wait(row, result)) == GO:
-            result = _one(replace(plan, options=replace(plan.options, used=used)), row, confirm_for(row), progress)
+            shown: list[Identity] = []
+            confirm = _remembered(confirm_for(row), shown)
+            result = _one(replace(plan, options=_options(plan, row, used)), row, confirm, progress)
             made.append(result)
             if result.verdict == results.OK:
-                used |= {collect(row.device).identity}
+                used |= set(shown)
             if result.good or wait is no_wait:
                 break
         if answer == STOP:
@@ -93,8 +95,10 @@ def carts_done(folder: Path) -> set[str]:
 
 def complete(plan: Plan, made: list[CardResult]) -> bool:
     """Return True when every cart of the table has a good card, by this run or an earlier one."""
-    good = {result.cart for result in made if result.good} | (set() if plan.again else carts_done(plan.folder))
-    return all(row.cart in good for row in plan.rows)
+    done = carts_done(plan.folder)
+    # A card of this run that it overwrote again is no card.
+    good = {result.cart for result in made if result.good and (plan.dry_run or result.cart in done)}
+    return all(row.cart in good | (set() if plan.again else done) for row in plan.rows)
 
 
 def no_wait(_row: Row, _result: CardResult | None) -> str:
@@ -113,14 +117,33 @@ def wait_for_card(row: Row, result: CardResult | None) -> str:
     return {"s": SKIP, "q": STOP, "": GO}.get(line.strip().lower(), SKIP) if line else STOP
 
 
+def _options(plan: Plan, row: Row, used: frozenset[Identity]) -> Options:
+    """Return what is allowed for one cart; who writes all carts again may do so on their own cards."""
+    own = {row.cart} if plan.again else set()
+    return replace(plan.options, used=used, given_up=plan.options.given_up | own)
+
+
+def _remembered(confirm: one_card.Confirm, shown: list[Identity]) -> one_card.Confirm:
+    """Return what asks as `confirm` does, and keeps the identity that was agreed to in `shown`.
+
+    Only that very card is written, and looking who it was afterwards could meet the next one.
+    """
+
+    def ask(target: Target) -> bool:
+        agreed = confirm(target)
+        if agreed:
+            shown.append(target.identity)
+        return agreed
+
+    return ask
+
+
 def _one(plan: Plan, row: Row, confirm: one_card.Confirm, progress: Progress) -> CardResult:
     """Make the cart's image and write it; faults on the way become its result."""
     attempt = one_card.attempt(row.image or plan.base or Path(), row.device, row.cart)
     try:
-        target = collect(row.device)
-        refusals = decide(target, None, plan.options)
-        if refusals:
-            return _stored(plan, one_card.refused(one_card.of_target(attempt, target), refusals))
+        if result := one_card.refused_at_once(attempt, plan.options, plan.folder):
+            return result
         with _image_of(plan, row, progress) as path:
             image, known = image_facts.gather(path, progress, look=bool(plan.options.machine))
             job = one_card.Job(

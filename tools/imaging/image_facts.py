@@ -57,16 +57,30 @@ def gather(
 
 def expected(path: Path, told: Path | None = None) -> tuple[int | None, str]:
     """Return size and hash that the manifest states; (None, "") where there is none."""
+    told = told or _manifest_of(path)
     if told is None:
-        beside = [manifest.beside(image, manifest.SUFFIX) for image in (path, path.with_suffix(""))]
-        told = next((place for place in beside if place.is_file()), None)
-        if told is None:
-            return None, ""
+        return None, ""
     try:
         stated = json.loads(small.read_text(told, "IMAGE-MANIFEST", manifest.BYTES_MAX))
         return int(stated["extract_size"]), str(stated["extract_sha256"])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Fault("IMAGE-MANIFEST", f"{told}: {error!r}") from None
+
+
+def cart_of(path: Path, told: Path | None = None) -> str:
+    """Return the cart that the manifest of a stamped image names, "" where none does; `expected` tells its faults."""
+    told = told or _manifest_of(path)
+    try:
+        stated = json.loads(small.read_text(told, "IMAGE-MANIFEST", manifest.BYTES_MAX)) if told else {}
+        return str((stated.get("cart") or {}).get("id") or "")
+    except (Fault, ValueError, AttributeError, RecursionError):
+        return ""
+
+
+def _manifest_of(path: Path) -> Path | None:
+    """Return the manifest beside an image, packed or not; None where there is none."""
+    beside = [manifest.beside(image, manifest.SUFFIX) for image in (path, path.with_suffix(""))]
+    return next((place for place in beside if place.is_file()), None)
 
 
 def look_into(path: Path, known: ImageFacts) -> ImageFacts:

@@ -2,12 +2,14 @@
 
 A journal never says more than the card holds: it is saved after the card was flushed. It belongs to one device (serial
 and size), one image and one plan of bytes, and to one card: a mark with the same random number lies at the card's end
-until the write is finished, since two cards in the same USB reader show the reader's serial.
+until the write is finished, since two cards in the same USB reader show the reader's serial. On a finished card the
+same number stays there, and its result knows it again by that: see finished.py.
 """
 
 import hashlib
 import json
 import os
+import re
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from cart.faults import Fault
 
 MARK_BYTES = 4096
 MARK_MAGIC = b"smart-cart unfinished card\n"
+FINISHED_MAGIC = b"smart-cart finished card\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,16 @@ class Journal:
     def mark_block(self) -> bytes:
         """Return the block that lies at the card's end while it is unfinished."""
         return (MARK_MAGIC + self.mark.encode()).ljust(MARK_BYTES, b"\0")
+
+    def finished_block(self) -> bytes:
+        """Return the block that lies there once it is finished."""
+        return (FINISHED_MAGIC + self.mark.encode()).ljust(MARK_BYTES, b"\0")
+
+
+def finished_mark(block: bytes) -> str:
+    """Return the mark in the block at the end of a finished card, "" for any other block."""
+    found = re.match(FINISHED_MAGIC + rb"([0-9a-f]{32})\0", block)
+    return found[1].decode() if found else ""
 
 
 def begin(serial: str, size_bytes: int, plan_sha256: str) -> Journal:

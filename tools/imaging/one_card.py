@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cart.faults import Fault
-from tools.imaging import journal, results
+from tools.imaging import finished, journal, results
 from tools.imaging.card import Card
 from tools.imaging.progress import Progress
 from tools.imaging.refusal import ImageFacts, Options, Refusal, decide
 from tools.imaging.results import CardResult
 from tools.imaging.source import Image
 from tools.imaging.targets import Target, collect
-from tools.imaging.writer import check_card, write_image
+from tools.imaging.writer import check_card, mark_on, write_image
 
 # Shown the device, answers whether a person agreed to lose what is on it.
 Confirm = Callable[[Target], bool]
@@ -45,6 +45,22 @@ def put(job: Job, confirm: Confirm, progress: Progress) -> CardResult:
     the device that is open.
     """
     return _stored(job, lambda result, target: _put(job, target, confirm, progress, result))
+
+
+def refused_at_once(attempted: CardResult, options: Options, folder: Path) -> CardResult | None:
+    """Return the stored result of a device that no image may go to, before minutes are spent on one; None to go on."""
+    result = attempted
+    try:
+        target = collect(result.device)
+        result = of_target(result, target)
+        refusals = _refusals(target, None, options, folder, result.cart)
+        if not refusals:
+            return None
+        result = refused(result, refusals)
+    except Fault as fault:
+        result = replace(result, code=fault.code, detail=fault.detail or fault.text.meaning)
+    results.add(folder, result)
+    return result
 
 
 def check(job: Job, progress: Progress) -> CardResult:
@@ -84,13 +100,14 @@ def _check(job: Job, progress: Progress, result: CardResult) -> CardResult:
         if card.size_bytes < job.image.size_bytes:
             raise Fault("CARD-WRONG", f"{job.device} has {card.size_bytes} bytes, the image {job.image.size_bytes}")
         mismatch = check_card(card, job.image, progress)
+        mark = mark_on(card)
     if mismatch:
         raise Fault("CARD-WRONG", f"{job.device}: {mismatch}")
-    return replace(result, verdict=results.CHECKED)
+    return replace(result, verdict=results.CHECKED, mark=mark)
 
 
 def _put(job: Job, target: Target, confirm: Confirm, progress: Progress, result: CardResult) -> CardResult:
-    refusals = decide(target, job.facts, job.options)
+    refusals = _refusals(target, job.facts, job.options, job.folder, job.cart)
     if refusals:
         return refused(result, refusals)
     if job.dry_run:
@@ -102,6 +119,11 @@ def _put(job: Job, target: Target, confirm: Confirm, progress: Progress, result:
         refusals = decide(_as_open(card, job.device), job.facts, replace(job.options, confirmed=target.identity))
         if refusals:
             return refused(result, refusals)
+        met = finished.look(card, job.folder)
+        if refusal := finished.refusal(met, job.cart, job.options.given_up):
+            return refused(result, [refusal])
+        if met is not None:
+            finished.give_up(met, job.folder, job.cart or str(job.image.path))
         fresh = journal.begin(target.word, card.size_bytes, job.image.plan_sha256)
         if job.restart:
             journal.remove(job.folder, fresh)
@@ -114,7 +136,18 @@ def _put(job: Job, target: Target, confirm: Confirm, progress: Progress, result:
         zeroed_bytes=written.zeroed_bytes,
         write_ms=written.write_ms,
         read_back_ms=written.read_back_ms,
+        mark=written.mark,
     )
+
+
+def _refusals(target: Target, known: ImageFacts | None, options: Options, folder: Path, cart: str) -> list[Refusal]:
+    """Return every reason not to write, by the facts and, where they say none, by what is on the card now."""
+    refusals = decide(target, known, options)
+    if refusals:
+        return refusals
+    with Card(target.path, write=False) as card:
+        refusal = finished.refusal(finished.look(card, folder), cart, options.given_up)
+    return [refusal] if refusal else []
 
 
 def _as_open(card: Card, path: str) -> Target:

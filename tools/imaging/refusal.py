@@ -71,6 +71,7 @@ class Options:
     confirmed  identity of the device that the person agreed to; None before the prompt
     used       identities of the cards that this run has finished: the person forgot to change the card
     machine    what images must be built for; "" takes any
+    given_up   carts whose finished card may be overwritten: their results are marked
     """
 
     max_size_bytes: int = MAX_SIZE_BYTES
@@ -79,6 +80,7 @@ class Options:
     confirmed: Identity | None = None
     used: frozenset[Identity] = frozenset()
     machine: str = MACHINE
+    given_up: frozenset[str] = frozenset()
 
 
 def decide(target: Target, image: ImageFacts | None, options: Options) -> list[Refusal]:

@@ -5,9 +5,10 @@ import json
 import os
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from cart.faults import Fault
 
@@ -16,6 +17,7 @@ TABLE = "cards.csv"
 ROOM_BYTES = 256 << 10
 OK, CHECKED, REFUSED, FAILED = "ok", "checked", "refused", "failed"
 INTERRUPTED, DRY_RUN = "interrupted", "dry-run"
+OVERWRITTEN = "overwritten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,11 @@ class CardResult:
 
     began_utc         ISO 8601, seconds
     cart              the cart it is for, "" for a plain write
-    verdict           "ok" | "checked" | "refused" | "failed" | "interrupted" | "dry-run"
+    verdict           "ok" | "checked" | "refused" | "failed" | "interrupted" | "dry-run" | "overwritten"
     code              of the first refusal or of the fault, "" when ok
     detail            the reason, and what to do
     resumed_bytes     where an interrupted write went on
+    mark              random number at the end of the finished card, "" where it has none
     """
 
     began_utc: str
@@ -46,6 +49,7 @@ class CardResult:
     zeroed_bytes: int = 0
     write_ms: int = 0
     read_back_ms: int = 0
+    mark: str = ""
 
     @property
     def good(self) -> bool:
@@ -82,13 +86,31 @@ def add(folder: Path, result: CardResult) -> Path:
         _replace(path, json.dumps(asdict(result), indent=2, ensure_ascii=False) + "\n")
         with closing(_database(folder)) as database:
             _insert(database, result)
-            # Two readers may finish at once: until the table is written no other result comes in between.
-            database.execute("BEGIN IMMEDIATE")
-            _write_table(folder / TABLE, _rows(database))
-            database.execute("COMMIT")
+            _tell_table(folder, database)
     except (OSError, sqlite3.Error) as error:
         raise Fault("CARD-RESULTS", f"{folder}: {error}") from None
     return path
+
+
+def overwrite(folder: Path, old: CardResult, reason: str) -> None:
+    """Mark a result as that of a card which is no longer there, in all three forms; Fault CARD-RESULTS.
+
+    The files come first: cut off in between, they call a good card overwritten, and nothing calls a lost card good.
+    """
+    new = {"verdict": OVERWRITTEN, "detail": reason}
+    key = {name: getattr(old, name) for name in ("began_utc", "cart", "device", "serial", "mark", "verdict")}
+    try:
+        for path in folder.glob(f"{old.file_name.removesuffix('.json')}*.json"):
+            told = _told(path)
+            if key.items() <= ({"mark": ""} | told).items():
+                _replace(path, json.dumps(told | new, indent=2, ensure_ascii=False) + "\n")
+        with closing(_database(folder)) as database:
+            same = " AND ".join(f"{name} = ?" for name in key)
+            values = (*new.values(), *key.values())
+            database.execute(f"UPDATE cards SET verdict = ?, detail = ? WHERE {same}", values)
+            _tell_table(folder, database)
+    except (OSError, sqlite3.Error) as error:
+        raise Fault("CARD-RESULTS", f"{folder}: {error}") from None
 
 
 def all_of(folder: Path) -> list[CardResult]:
@@ -108,7 +130,26 @@ def _database(folder: Path) -> sqlite3.Connection:
         f"{field.name} {'INTEGER' if field.type in (int, 'int') else 'TEXT'} NOT NULL" for field in fields(CardResult)
     )
     database.execute(f"CREATE TABLE IF NOT EXISTS cards (number INTEGER PRIMARY KEY, {columns})")
+    if "mark" not in {row[1] for row in database.execute("PRAGMA table_info(cards)")}:  # of an older version
+        with suppress(sqlite3.OperationalError):  # another reader's process was faster; if not, the next query fails
+            database.execute("ALTER TABLE cards ADD COLUMN mark TEXT NOT NULL DEFAULT ''")
     return database
+
+
+def _tell_table(folder: Path, database: sqlite3.Connection) -> None:
+    """Write the table anew; two readers may finish at once: until it is written no other result comes in between."""
+    database.execute("BEGIN IMMEDIATE")
+    _write_table(folder / TABLE, _rows(database))
+    database.execute("COMMIT")
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """Return what a result's file says, nothing where it is torn or somebody's own."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _insert(database: sqlite3.Connection, result: CardResult) -> None:

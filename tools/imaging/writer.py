@@ -6,7 +6,8 @@ The order, each step only after the one before:
 2. capacity probe: blocks up to the very end are written and read back; a fake card loses them
 3. write all pieces behind the first MiB; the journal follows, so that an interrupted write can go on
 4. flush, and read everything back past the cache
-5. the first MiB but for its first sector, flush, and last of all that sector, which holds the partition table
+5. the mark of a finished card behind the image, the first MiB but for its first sector, flush, and last of all that
+   sector, which holds the partition table
 6. flush, and read the first MiB back
 
 The probe comes after the zeroing, since a probe also writes: a card that was cut off in it must not boot either.
@@ -43,6 +44,7 @@ class Written:
     """What a finished write did.
 
     resumed_bytes  where it went on, 0 when it began at the start
+    mark           what lies at the end of this card and of no other, "" where the image left no room for it
     """
 
     written_bytes: int
@@ -50,6 +52,7 @@ class Written:
     resumed_bytes: int
     write_ms: int
     read_back_ms: int
+    mark: str = ""
 
 
 def write_image(card: Card, image: Image, fresh: Journal, folder: Path, progress: Progress) -> Written:
@@ -78,11 +81,12 @@ def _write_image(card: Card, image: Image, fresh: Journal, folder: Path, progres
     read_s = time.monotonic()
     if mismatch:
         raise Fault("CARD-WRONG", f"{card.path}: {mismatch}")
-    finish(card, image)
+    mark = finish(card, image, saved)
     journals.remove(folder, saved)
     head_s = time.monotonic() - read_s
     write_ms = round((written_s - began_s + head_s) * 1_000)
-    return Written(written + HEAD_BYTES, zeroed, saved.done_bytes, write_ms, round((read_s - written_s) * 1_000))
+    read_back_ms = round((read_s - written_s) * 1_000)
+    return Written(written + HEAD_BYTES, zeroed, saved.done_bytes, write_ms, read_back_ms, mark)
 
 
 def check_card(card: Card, image: Image, progress: Progress) -> Mismatch | None:
@@ -213,9 +217,15 @@ def check_mark(card: Card, image: Image, saved: Journal) -> None:
         raise Fault("CARD-FAKE", detail)
 
 
-def finish(card: Card, image: Image) -> None:
-    """Take the mark off and write the first MiB, its first sector last of all; Fault CARD-WRONG when it reads wrong."""
+def finish(card: Card, image: Image, saved: Journal) -> str:
+    """Make the mark that of a finished card and write the first MiB, its first sector last of all.
+
+    Return the mark as it reads, "" where there is no room for it. Fault CARD-WRONG when the first MiB reads wrong.
+    """
     _clear_end(card, image)
+    place = mark_offset(card, image)
+    if place is not None:
+        _write(card, place, saved.finished_block())
     head = aligned(HEAD_BYTES)
     head[: len(image.head)] = image.head
     card.write(head[card.sector_bytes :], card.sector_bytes)
@@ -227,12 +237,24 @@ def finish(card: Card, image: Image) -> None:
     if mismatch:
         card.zero(0, HEAD_BYTES)
         raise Fault("CARD-WRONG", f"{card.path}: {mismatch}")
+    return mark_on(card) if place is not None else ""
 
 
 def mark_offset(card: Card, image: Image) -> int | None:
-    """Return where the mark of an unfinished card lies; None when the image fills the card, which cannot go on then."""
-    place = card.size_bytes // BLOCK_BYTES * BLOCK_BYTES - journals.MARK_BYTES
+    """Return where a card's mark lies; None when the image fills the card: it cannot go on or be known again."""
+    place = end_offset(card)
     return place if place >= card.padded(image.size_bytes) else None
+
+
+def end_offset(card: Card) -> int:
+    """Return the offset of the card's last whole block; negative on a card smaller than that."""
+    return card.size_bytes // BLOCK_BYTES * BLOCK_BYTES - journals.MARK_BYTES
+
+
+def mark_on(card: Card) -> str:
+    """Return the mark of a card that was finished, "" where there is none: see finish."""
+    place = end_offset(card)
+    return journals.finished_mark(_read(card, place, journals.MARK_BYTES)) if place >= 0 else ""
 
 
 def _clear_end(card: Card, image: Image) -> None:

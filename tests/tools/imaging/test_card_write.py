@@ -58,7 +58,10 @@ def test_a_card_holds_the_image_and_nothing_old_in_its_place(tmp_path, size_byte
             done = write(card, image, tmp_path)
         after = loops.contents(device)
     assert after[:size_bytes] == image.path.read_bytes()
-    assert not any(after[-MIB:]), "an old second GPT at the end would shadow the new table"
+    assert not any(after[-MIB:-4096]), "an old second GPT at the end would shadow the new table"
+    assert not any(after[-512:])
+    assert after[-4096:].rstrip(b"\0") == b"smart-cart finished card\n" + done.mark.encode()
+    assert len(done.mark) == 32
     assert done.resumed_bytes == 0
     assert not list((tmp_path / "results").iterdir()), "a finished card leaves no journal"
 
@@ -88,7 +91,8 @@ def test_a_hole_in_the_image_is_zeros_on_the_card(tmp_path):
     with loops.loop(tmp_path, 12 * MIB, fill=0xFF) as device:
         with Card(device) as card:
             done = write(card, examine(raw), tmp_path)
-        assert not any(loops.contents(device)[4 * MIB : 10 * MIB])
+        assert loops.contents(device) == raw.read_bytes(), "a card without room behind the image gets no mark"
+    assert done.mark == ""
     assert done.zeroed_bytes == 4 * MIB, "one whole piece lies in the hole"
 
 
