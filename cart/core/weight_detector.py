@@ -48,6 +48,7 @@ class Detector:
     anchored   the level was seen at this standstill; before that it does not drift, and larger steps are asked for
     settled    at this standstill it is known what the accelerometer reads at rest
     tilt_mg    what the cart's tilt at this standstill adds to its weight
+    held_ug    what was too small to be told and lies in the level while a change is open
     rested     the standstill was told
     drifted_ug sum of all drift that the level followed, for the ledger
     """
@@ -68,6 +69,7 @@ class Detector:
     anchored: bool = True
     settled: bool = True
     tilt_mg: int = 0
+    held_ug: int = 0
     rested: bool = False
     change: Change | None = None
     next_id: int = 1

@@ -15,16 +15,18 @@ DRIFT_MOVING_MG_S = 50  # what the zero may have drifted for each second in moti
 DRIFT_MOVING_MG_MAX = 9_000
 
 
-def smallest_mg(limits: Limits, motion: str, away_s: int | None, *, shaken: bool) -> int:
+def smallest_mg(limits: Limits, motion: str, away_s: int | None, *, corrected: bool) -> int:
     """Return the smallest change that may be told.
 
-    motion  class of motion; of the one that has ended, until the standstill has settled
-    away_s  seconds in motion since the level was seen standing; None when it is seen now
-    shaken  standing, but somebody shakes the cart
+    motion     class of motion; of the one that has ended, until the standstill has settled
+    away_s     seconds in motion since the level was seen standing; None when it is seen now
+    corrected  the shaking is taken out: half as much may be told; standing, somebody shakes the cart
     """
     if motion == ROUGH:
-        return limits.rough_step_mg
-    if motion == ROLLING or shaken:
+        return limits.rough_step_mg // 2 if corrected else limits.rough_step_mg
+    if motion == ROLLING:
+        return limits.rolling_step_mg // 2 if corrected else limits.rolling_step_mg
+    if corrected:
         return limits.rolling_step_mg
     if away_s is None:
         return limits.step_mg

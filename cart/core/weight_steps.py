@@ -86,7 +86,7 @@ class _Detection:
         self.motion, self.motion_since = old.motion, old.motion_since
         self.moved_s, self.moved_as = old.moved_s, old.moved_as
         self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
-        self.tilt_mg = old.tilt_mg
+        self.tilt_mg, self.held_ug = old.tilt_mg, old.held_ug
         self.change, self.next_id = old.change, old.next_id
         self.drifted_ug = old.drifted_ug
         self.t_ms = 0
@@ -111,6 +111,7 @@ class _Detection:
             anchored=self.anchored,
             settled=self.settled,
             tilt_mg=self.tilt_mg,
+            held_ug=self.held_ug,
             rested=self.rested,
             change=self.change,
             next_id=self.next_id,
@@ -297,7 +298,7 @@ class _Detection:
         """Return the smallest change that may be told now."""
         motion = self.moved_as if self.motion == STANDING and not self.settled else self.motion
         away_s = None if self.anchored else self.moved_s
-        return smallest_mg(self.limits, motion, away_s, shaken=self.sight.corrected)
+        return smallest_mg(self.limits, motion, away_s, corrected=self.sight.corrected)
 
     def _departed(self) -> int | None:
         """Return the rank of the shortest window that is sure of a change, or None."""
@@ -334,6 +335,7 @@ class _Detection:
             if change:
                 self._settle_before(change, moved)
                 self._finish(change)
+            self._hold_back(moved)
             self._open(moved, mean_mg, rank)
         self._level(mean_mg, rank)
         self.clear, self.rested = moved, False
@@ -355,6 +357,18 @@ class _Detection:
 
     def _moving_mg(self) -> int:
         return max(0, self.level_ug or 0) // 1_000 + self.senses.platform_mg()
+
+    def _hold_back(self, moved: int) -> None:
+        """In motion, keep what was too small to be told out of the change that comes now: it is told at a standstill."""
+        assert self.level_ug is not None
+        end = moved - HAND_READINGS
+        before = self.sight.ending(self.position - end, end - self.clear) if self.sight.corrected else None
+        if before is None:
+            return
+        held_mg, variance = before[1] - self.level_ug // 1_000, self._variance_mg2(before[0])
+        if held_mg * held_mg > 9 * (variance + self.level_mg2) and abs(held_mg) < self._smallest_mg():
+            self.held_ug = held_mg * 1_000
+            self.level_ug, self.level_mg2 = before[1] * 1_000, variance
 
     def _open(self, moved: int, mean_mg: int, rank: int) -> None:
         assert self.level_ug is not None
@@ -397,4 +411,5 @@ class _Detection:
         delta_mg = (self.level_ug - change.base_ug) // 1_000
         self.found.append(change.told(delta_mg, self.level_mg2, final=True))
         self.change = None
+        self.level_ug, self.held_ug = self.level_ug - self.held_ug, 0
         self.anchored = self.anchored or (self.motion == STANDING and self.settled)
