@@ -182,8 +182,10 @@ def _told(state: State, told: Iterable[Told]) -> Done:
             state, more = _stepped(state, value)
         elif isinstance(value, weight.Standstill):
             state, more = _stood(state, value), ()
-        else:
+        elif isinstance(value, weight.LoadState):
             state, more = _load_state(state, value)
+        else:
+            more = ()  # a case has a name and changes nothing
         effects += more
     return state, effects
 

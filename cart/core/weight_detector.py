@@ -19,6 +19,8 @@ class Change:
     moved      middle of its last part
     base_ug    level before it;  base_mg2: the variance of that
     delta_mg   as first told
+    restless   readings in which the load did not come to rest
+    leant      there were many: a hand or a child is on it;  peak_mg: most that it was
     """
 
     id: int
@@ -29,6 +31,9 @@ class Change:
     base_mg2: int
     delta_mg: int
     motion: str
+    restless: int = 0
+    leant: bool = False
+    peak_mg: int = 0
 
     def told(self, delta_mg: int, variance_mg2: int, *, final: bool) -> Step:
         """Return the change in words; `variance_mg2` is that of the level after it."""
@@ -49,6 +54,7 @@ class Detector:
     settled    at this standstill it is known what the accelerometer reads at rest
     tilt_mg    what the cart's tilt at this standstill adds to its weight
     held_ug    what was too small to be told and lies in the level while a change is open
+    shocked    position of a shock that is not judged yet, 0 for none
     rested     the standstill was told
     drifted_ug sum of all drift that the level followed, for the ledger
     """
@@ -70,6 +76,7 @@ class Detector:
     settled: bool = True
     tilt_mg: int = 0
     held_ug: int = 0
+    shocked: int = 0
     rested: bool = False
     change: Change | None = None
     next_id: int = 1

@@ -19,6 +19,9 @@ QUIETER = 4
 """Standing, the shaking is taken out where that leaves so many times less swing: what is left has more slow parts."""
 
 
+RESTLESS_MG, RESTLESS_TIMES = 10_000, 4
+"""No load on its own swings so far for long, nor so many times what was learned at rest (as variances)."""
+
 TILT_UG = 300
 """A smaller change of the acceleration at rest, 1.4 degrees from level, is the sensor's own."""
 
@@ -76,6 +79,17 @@ class Senses:
             return bare
         still = Sight(self.corrected_means, self.corrected, self.at, motion, corrected=True)
         return still if motion != STANDING or not settled or QUIETER * still.swing < bare.swing else bare
+
+    def restless(self, motion: str) -> bool:
+        """Whether the load swings far more than at rest and no shaking explains it: a hand or a body is on it."""
+        if not self.raw.learned:
+            return False
+        swing = self.raw_means.swing_mg2(self.at)
+        if swing < max(RESTLESS_MG**2, RESTLESS_TIMES * self.raw.swing):
+            return False
+        if self.corrected_means is None:
+            return motion == STANDING
+        return self.corrected_means.swing_mg2(self.at) * 4 > swing
 
     def end_block(self, *, calm: bool) -> None:
         """Note the noise of the block that ends now, and learn from it where the load rested."""

@@ -25,7 +25,18 @@ from cart.core.weight_motion import MOVING_SWING_MG, STILL_BLOCKS, motion_after,
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
 from cart.core.weight_senses import TILT_UG, Senses
 from cart.core.weight_sight import Sight
-from cart.core.weight_values import STANDING, Calibration, Limits, Standstill, Step
+from cart.core.weight_values import (
+    BUMP,
+    CHILD,
+    LEAN,
+    STANDING,
+    TILT,
+    Calibration,
+    Case,
+    Limits,
+    Standstill,
+    Step,
+)
 
 READINGS_PER_S = 80
 
@@ -36,6 +47,13 @@ FINAL_SIGMA_MG = 1_500
 SIDEWAYS = 6_000  # part of the moving mass that a level taken in motion may be wrong by
 SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
 HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
+SHOCK_SHARE = 14  # of the moving mass: 0.07 g of shaking within 0.1 s
+SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
+RINGING_MS = 300
+TILTING = 100  # readings, 1.25 s, that it may take
+LONG_SHAKE = 56  # readings, 0.7 s, beyond which only a hand or a child keeps the load restless
+LEANT_AT_LAST = 4_800  # 60 s: then it is told as it is
+CHILD_MG = 6_000_000  # heavier than an arm
 HEAVY_MG = 500_000  # a heavier change swings longer
 ACQUIRE_AFTER = 94  # readings before the first level is taken
 ACQUIRE_AT_LAST = 280
@@ -44,7 +62,7 @@ CALM_AFTER = 3 * LONGEST + BLOCK  # readings without a change that learning of t
 DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading: 3 s
 DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
 
-Found = Step | Standstill
+Found = Step | Standstill | Case
 
 
 def detected(
@@ -86,7 +104,7 @@ class _Detection:
         self.motion, self.motion_since = old.motion, old.motion_since
         self.moved_s, self.moved_as = old.moved_s, old.moved_as
         self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
-        self.tilt_mg, self.held_ug = old.tilt_mg, old.held_ug
+        self.tilt_mg, self.held_ug, self.shocked = old.tilt_mg, old.held_ug, old.shocked
         self.change, self.next_id = old.change, old.next_id
         self.drifted_ug = old.drifted_ug
         self.t_ms = 0
@@ -112,6 +130,7 @@ class _Detection:
             settled=self.settled,
             tilt_mg=self.tilt_mg,
             held_ug=self.held_ug,
+            shocked=self.shocked,
             rested=self.rested,
             change=self.change,
             next_id=self.next_id,
@@ -153,9 +172,22 @@ class _Detection:
         calm = self.level_ug is not None and undisturbed and not any(self.runs)
         self.senses.end_block(calm=calm)
         self._learn_inertia()
+        self._feel_shock()
         motion = motion_after(self.motion, self.senses.raw.blocks, self._moving_mg())
         if motion != self.motion:
             self._move(motion)
+
+    def _feel_shock(self) -> None:
+        """Name a bump: a shock that left nothing behind."""
+        blocks = self.senses.raw.blocks
+        if self.level_ug is None or not blocks:
+            return
+        if blocks[-1] > (self._moving_mg() // SHOCK_SHARE) ** 2 and not self.shocked:
+            self.shocked = self.position
+        if self.shocked and self.position - self.shocked >= SHOCK_OVER:
+            if self.clear < self.shocked - CHANGE_BEFORE and self.change is None:
+                self.found.append(Case(self.t_ms, BUMP))
+            self.shocked = 0
 
     def _learn_inertia(self) -> None:
         """Learn from the block a second ago, unless the load changed around it."""
@@ -272,7 +304,10 @@ class _Detection:
         if not inertia.rest_sure:
             self._rest_moved(felt_ug, sure=True, blocks=0)
         tilted = inertia.rest_sure and abs(by_ug) > TILT_UG
-        self.tilt_mg = self._moving_mg() * by_ug // ONE_G_UG if tilted else 0
+        was, self.tilt_mg = self.tilt_mg, self._moving_mg() * by_ug // ONE_G_UG if tilted else 0
+        self.anchored = self.anchored and not was and not self.tilt_mg
+        if tilted:
+            self.found.append(Case(self.t_ms, TILT))
 
     def _sharpen(self) -> None:
         """In motion, know a level better that was taken or changed there; never beyond what its sigma allows.
@@ -321,7 +356,23 @@ class _Detection:
         return None
 
     def _believable(self, rank: int, delta_mg: int) -> bool:
-        return self.sight.sure(rank, delta_mg, self.level_mg2, self.anchored) and self.sight.steady(rank, delta_mg)
+        if not self.sight.sure(rank, delta_mg, self.level_mg2, self.anchored) or not self.sight.steady(rank, delta_mg):
+            return False
+        return not self._tilts(BOXES[rank], delta_mg)
+
+    def _tilts(self, box: int, delta_mg: int) -> bool:
+        """Whether, standing, the accelerometer explains most of a small change: the cart is being tilted."""
+        felt_ug, rest_ug = self.senses.felt_ug(max(box, 12)), self.senses.inertia.rest_ug
+        if self.sight.corrected or self.motion != STANDING or felt_ug is None or rest_ug is None:
+            return False
+        moving_mg = self._moving_mg()
+        by_ug = felt_ug - rest_ug - self.tilt_mg * ONE_G_UG // moving_mg
+        if abs(by_ug) < 2 * TILT_UG or 2 * by_ug * moving_mg // ONE_G_UG * delta_mg < delta_mg * delta_mg:
+            return False
+        # Looked at without what the accelerometer explains, until the tilt is known.
+        self.settled = False
+        self.motion_since, self.moved_as = self.position + TILTING, STANDING
+        return True
 
     def _believe(self, rank: int) -> None:
         """Open a change, or merge it into the one that is still moving."""
@@ -329,8 +380,12 @@ class _Detection:
         mean_mg, level_ug = self.sight.mean_mg(BOXES[rank]), self.level_ug
         moved = self.position - self.sight.crossed(rank, level_ug // 1_000, self.position - self.clear)
         change = self.change
-        if change and moved - change.moved < REST_BETWEEN:
-            self.change = replace(change, moved=max(moved, change.moved))
+        if change and (change.leant or moved - change.moved < REST_BETWEEN):
+            self.change = replace(
+                change,
+                moved=max(moved, change.moved),
+                peak_mg=max(change.peak_mg, abs(mean_mg - change.base_ug // 1_000)),
+            )
         else:
             if change:
                 self._settle_before(change, moved)
@@ -359,7 +414,7 @@ class _Detection:
         return max(0, self.level_ug or 0) // 1_000 + self.senses.platform_mg()
 
     def _hold_back(self, moved: int) -> None:
-        """In motion, keep what was too small to be told out of the change that comes now: it is told at a standstill."""
+        """In motion, keep out of the change that comes now what was too small to be told: a standstill tells it."""
         assert self.level_ug is not None
         end = moved - HAND_READINGS
         before = self.sight.ending(self.position - end, end - self.clear) if self.sight.corrected else None
@@ -402,14 +457,21 @@ class _Detection:
         still = away * away < 36 * (self.sight.variance_mg2(BOXES.index(8)) + self.level_mg2) + 4_000_000
         if rested < REST_BETWEEN or still:
             self._level(self.sight.mean_mg(BOXES[rank]), rank)
+        held = self.senses.restless(self.motion)
+        if held and self.t_ms - change.t_accept_ms > RINGING_MS:
+            # A later part of the same lean starts from the same base.
+            leant, peak_mg = change.restless + 1 >= LONG_SHAKE, max(change.peak_mg, abs(delta_mg))
+            self.change = change = replace(change, restless=change.restless + 1, leant=leant, peak_mg=peak_mg)
         known = rested >= FINAL_AFTER and still and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
-        if known or rested >= FINAL_AT_LAST:
+        if (known and not held) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
             self._finish(change)
 
     def _finish(self, change: Change) -> None:
         assert self.level_ug is not None
         delta_mg = (self.level_ug - change.base_ug) // 1_000
         self.found.append(change.told(delta_mg, self.level_mg2, final=True))
+        if change.leant and abs(delta_mg) * 8 < change.peak_mg:
+            self.found.append(Case(self.t_ms, CHILD if change.peak_mg > CHILD_MG else LEAN))
         self.change = None
         self.level_ug, self.held_ug = self.level_ug - self.held_ug, 0
         self.anchored = self.anchored or (self.motion == STANDING and self.settled)

@@ -102,4 +102,19 @@ class Standstill:
     sigma_mg: int
 
 
-Told = Step | LoadState | Standstill
+BUMP, LEAN, CHILD, TILT, JAM = "bump", "lean", "child", "tilt", "jam"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something that moved the reading and is no item.
+
+    case  "bump": a shock that left nothing;  "lean", "child": a load that never came to rest and went again;
+          "tilt": the cart stands on a slope, which is taken off;  "jam": the platform does not move as its load would
+    """
+
+    t_ms: int
+    case: str
+
+
+Told = Step | LoadState | Standstill | Case
