@@ -18,7 +18,9 @@ from dataclasses import dataclass, replace
 from cart.core.events import CellAccelerated, CellFault, LoadSampled
 from cart.core.scale_health import Health, noted, reason_unusable, silent, with_rate
 from cart.core.weight_detector import Detector, interrupted
-from cart.core.weight_steps import READINGS_PER_S, detected
+from cart.core.weight_inertia import TRUSTED_BLOCKS
+from cart.core.weight_level import READINGS_PER_S
+from cart.core.weight_steps import detected
 from cart.core.weight_values import (
     GARBAGE,
     NO_DATA,
@@ -108,6 +110,15 @@ class WeightState:
     def motion(self) -> str:
         """How the cart moves: "standing", "rolling" or "rough"."""
         return self.detector.motion
+
+    @property
+    def moving_mg(self) -> int | None:
+        """The mass that moves, platform and goods, as its shaking shows it; None before a second of motion.
+
+        To be held beside the static mass, gross_mg and the platform's.
+        """
+        inertia = self.detector.inertia
+        return inertia.moving_mg if inertia.blocks >= TRUSTED_BLOCKS else None
 
     @property
     def drifted_mg(self) -> int:

@@ -55,6 +55,7 @@ class Detector:
     tilt_mg    what the cart's tilt at this standstill adds to its weight
     held_ug    what was too small to be told and lies in the level while a change is open
     shocked    position of a shock that is not judged yet, 0 for none
+    jammed     the moving mass disagrees with the static one
     rested     the standstill was told
     drifted_ug sum of all drift that the level followed, for the ledger
     """
@@ -77,6 +78,7 @@ class Detector:
     tilt_mg: int = 0
     held_ug: int = 0
     shocked: int = 0
+    jammed: bool = False
     rested: bool = False
     change: Change | None = None
     next_id: int = 1

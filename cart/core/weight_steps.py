@@ -10,59 +10,34 @@ While a change is open its level is refined with ever longer windows. A second c
 same one (a hand that hesitates, an item that tips over): it is merged and told only in the final. A later one is a
 change of its own: the first is closed with the level between the two.
 
-The level follows slow drift only while standing and unchanged, and slowly. In motion it stands still, so whatever was
-too small to be told there is still missing at the next standstill, and is told then: nothing is lost.
+A load that never comes to rest has a hand or a child on it: its change stays open, all that comes meanwhile belongs to
+it, and when it has gone again the final says that nothing came.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isqrt
 
 from cart.core.weight_detector import Change, Detector
-from cart.core.weight_inertia import CHANGE_AFTER, CHANGE_BEFORE, LEARN_LATE, ONE_G_UG
-from cart.core.weight_motion import MOVING_SWING_MG, STILL_BLOCKS, motion_after, smallest_mg
+from cart.core.weight_inertia import CHANGE_AFTER, CHANGE_BEFORE, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
+from cart.core.weight_level import FINAL_AFTER, READINGS_PER_S, Found, Level
+from cart.core.weight_motion import STILL_BLOCKS, motion_after
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
-from cart.core.weight_senses import TILT_UG, Senses
-from cart.core.weight_sight import Sight
-from cart.core.weight_values import (
-    BUMP,
-    CHILD,
-    LEAN,
-    STANDING,
-    TILT,
-    Calibration,
-    Case,
-    Limits,
-    Standstill,
-    Step,
-)
-
-READINGS_PER_S = 80
+from cart.core.weight_senses import TILT_UG
+from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, Calibration, Case, Limits
 
 REST_BETWEEN = 36  # readings of rest, 0.45 s, that make two changes out of one: longer than a hand's placement
-FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
 FINAL_AT_LAST = 320  # 4 s: then with whatever sigma there is
 FINAL_SIGMA_MG = 1_500
-SIDEWAYS = 6_000  # part of the moving mass that a level taken in motion may be wrong by
-SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
 HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
-SHOCK_SHARE = 14  # of the moving mass: 0.07 g of shaking within 0.1 s
-SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
 RINGING_MS = 300
 TILTING = 100  # readings, 1.25 s, that it may take
 LONG_SHAKE = 56  # readings, 0.7 s, beyond which only a hand or a child keeps the load restless
 LEANT_AT_LAST = 4_800  # 60 s: then it is told as it is
+JAM_PERMILLE = 650, 1_500  # of the static mass: further off than a platform that was configured badly
 CHILD_MG = 6_000_000  # heavier than an arm
 HEAVY_MG = 500_000  # a heavier change swings longer
-ACQUIRE_AFTER = 94  # readings before the first level is taken
-ACQUIRE_AT_LAST = 280
 CALM_AFTER = 3 * LONGEST + BLOCK  # readings without a change that learning of the noise looks back over
-
-DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading: 3 s
-DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
-
-Found = Step | Standstill | Case
 
 
 def detected(
@@ -85,57 +60,8 @@ def detected(
     return work.frozen(), work.found
 
 
-class _Detection:
+class _Detection(Level):
     """The detector with new readings, while one call lasts."""
-
-    def __init__(
-        self, old: Detector, readings: list[int], vertical: list[int] | None, counts_per_kg: int, limits: Limits
-    ) -> None:
-        self.found: list[Found] = []
-        self.limits = limits
-        gross_mg = None if old.level_ug is None else old.level_ug // 1_000
-        self.senses = Senses(
-            (old.raw, old.corrected), old.inertia, readings, vertical, counts_per_kg, limits.platform_mg, gross_mg
-        )
-        self.position, self.clear = old.position, old.clear
-        self.stirred = old.stirred
-        self.level_ug, self.level_mg2 = old.level_ug, old.level_mg2
-        self.runs = list(old.runs)
-        self.motion, self.motion_since = old.motion, old.motion_since
-        self.moved_s, self.moved_as = old.moved_s, old.moved_as
-        self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
-        self.tilt_mg, self.held_ug, self.shocked = old.tilt_mg, old.held_ug, old.shocked
-        self.change, self.next_id = old.change, old.next_id
-        self.drifted_ug = old.drifted_ug
-        self.t_ms = 0
-        self.sight: Sight
-
-    def frozen(self) -> Detector:
-        raw, corrected, inertia = self.senses.kept()
-        return Detector(
-            raw=raw,
-            corrected=corrected,
-            inertia=inertia,
-            position=self.position,
-            clear=self.clear,
-            stirred=self.stirred,
-            level_ug=self.level_ug,
-            level_mg2=self.level_mg2,
-            runs=tuple(self.runs),
-            motion=self.motion,
-            motion_since=self.motion_since,
-            moved_s=self.moved_s,
-            moved_as=self.moved_as,
-            anchored=self.anchored,
-            settled=self.settled,
-            tilt_mg=self.tilt_mg,
-            held_ug=self.held_ug,
-            shocked=self.shocked,
-            rested=self.rested,
-            change=self.change,
-            next_id=self.next_id,
-            drifted_ug=self.drifted_ug,
-        )
 
     def take(self, t_ms: int) -> None:
         """Take the next reading."""
@@ -145,49 +71,35 @@ class _Detection:
         if self.position % BLOCK == 0:
             self._end_block()
         if self.motion == STANDING and not self.settled:
-            self._settle()
+            self.settle()
         sight = self.senses.look(self.motion, settled=self.settled)
         if sight is None:
             return
         self.sight = sight
         sight.tilt_mg = self.tilt_mg
         if self.level_ug is None:
-            self._acquire()
+            self.acquire()
             return
-        if self._stirs():
+        if self.stirs():
             self.stirred = self.position
-        if self._near():
+        if self.near():
             self.runs = [0] * len(BOXES)
         elif (rank := self._departed()) is not None:
             self._believe(rank)
         if self.change:
             self._refine(self.change)
         else:
-            self._rest()
-
-    # -- noise and motion -------------------------------------------------------------
+            self.rest()
 
     def _end_block(self) -> None:
         undisturbed = self.position - max(self.clear, self.stirred) > CALM_AFTER
         calm = self.level_ug is not None and undisturbed and not any(self.runs)
         self.senses.end_block(calm=calm)
         self._learn_inertia()
-        self._feel_shock()
-        motion = motion_after(self.motion, self.senses.raw.blocks, self._moving_mg())
+        self.feel_shock()
+        motion = motion_after(self.motion, self.senses.raw.blocks, self.moving_mg())
         if motion != self.motion:
             self._move(motion)
-
-    def _feel_shock(self) -> None:
-        """Name a bump: a shock that left nothing behind."""
-        blocks = self.senses.raw.blocks
-        if self.level_ug is None or not blocks:
-            return
-        if blocks[-1] > (self._moving_mg() // SHOCK_SHARE) ** 2 and not self.shocked:
-            self.shocked = self.position
-        if self.shocked and self.position - self.shocked >= SHOCK_OVER:
-            if self.clear < self.shocked - CHANGE_BEFORE and self.change is None:
-                self.found.append(Case(self.t_ms, BUMP))
-            self.shocked = 0
 
     def _learn_inertia(self) -> None:
         """Learn from the block a second ago, unless the load changed around it."""
@@ -196,19 +108,25 @@ class _Detection:
         apart = self.position - LEARN_LATE - self.clear
         if not -CHANGE_BEFORE < apart < CHANGE_AFTER:
             self.senses.learn_inertia(self.level_ug // 1_000)
+            self._compare_masses()
         # A level that was taken with another acceleration of rest is put right by as much as the windows are.
         rest = self.senses.guessed_rest(standing=self.motion == STANDING)
         if rest:
-            self._rest_moved(rest[0], sure=False, blocks=rest[1])
+            self.rest_moved(rest[0], sure=False, blocks=rest[1])
 
-    def _rest_moved(self, rest_ug: int, *, sure: bool, blocks: int) -> None:
+    def _compare_masses(self) -> None:
+        """Name a jam when it begins: the moving mass disagrees with the static one.
+
+        Whatever touches the platform beside the cells takes part of the force and none of the mass.
+        """
         assert self.level_ug is not None
-        was = rest_ug if self.senses.inertia.rest_ug is None else self.senses.inertia.rest_ug
-        by_level_ug = self._moving_mg() * (rest_ug - was) // 1_000
-        self.level_ug += by_level_ug
-        if self.change:
-            self.change = replace(self.change, base_ug=self.change.base_ug + by_level_ug)
-        self.senses.rest_at(rest_ug, self.level_ug // 1_000, sure=sure, blocks=blocks)
+        inertia = self.senses.inertia
+        static_mg = max(0, self.level_ug // 1_000) + self.limits.platform_mg
+        agrees = static_mg * JAM_PERMILLE[0] < inertia.moving_mg * 1_000 < static_mg * JAM_PERMILLE[1]
+        if inertia.blocks >= TRUSTED_BLOCKS and self.jammed == agrees:
+            self.jammed = not agrees
+            if self.jammed:
+                self.found.append(Case(self.t_ms, JAM))
 
     def _move(self, motion: str) -> None:
         was, self.motion = self.motion, motion
@@ -226,121 +144,12 @@ class _Detection:
             self.moved_s += seconds
         self.runs = [0] * len(BOXES)
 
-    def _usable(self) -> int:
-        return self.position - self.clear + 1
-
-    # -- resting -------------------------------------------------------------------------
-
-    def _acquire(self) -> None:
-        """Take the first level as soon as the load rests."""
-        rest = self.senses.guessed_rest(standing=True)
-        if rest:
-            self.senses.rest_at(rest[0], None, sure=False, blocks=rest[1])
-        usable = self._usable()
-        box = 64 if usable >= ACQUIRE_AT_LAST else 32
-        if usable < ACQUIRE_AFTER or not self.sight.has(box):
-            return
-        rank = BOXES.index(box)
-        if usable >= ACQUIRE_AT_LAST or self.sight.steady(rank, 0):
-            self.level_ug = self.sight.mean_mg(box) * 1_000
-            self.level_mg2 = self.sight.variance_mg2(rank)
-
-    def _stirs(self) -> bool:
-        """Whether the load is away from its level, so that nothing of now may be taken for noise."""
-        assert self.level_ug is not None
-        if self.motion != STANDING:
-            return self.change is not None
-        if self.change is not None or not self.sight.has(8):
-            return True
-        return abs(self.sight.mean_mg(8) - self.level_ug // 1_000) > self._smallest_mg()
-
-    def _near(self) -> bool:
-        """Whether every window lies within the noise of the level: nothing can be believed now. Quick."""
-        assert self.level_ug is not None
-        level = self.level_ug // 1_000
-        reach = self._smallest_mg() // 2
-        fitting = [box for box in (4, 8, 16, 32) if 3 * box <= self._usable() and self.sight.has(box)]
-        return all(abs(self.sight.mean_mg(box) - level) < reach for box in fitting)
-
-    def _rest(self) -> None:
-        """Let the level follow drift, and tell the standstill once."""
-        assert self.level_ug is not None
-        if any(self.runs) or self._usable() < FINAL_AFTER or not self.sight.has(32):
-            return
-        if self.motion != STANDING:
-            self._sharpen()
-            return
-        if self.sight.corrected or self.sight.swing > MOVING_SWING_MG**2:
-            return
-        rank = BOXES.index(LONGEST if self._usable() >= 3 * LONGEST and self.sight.has(LONGEST) else 32)
-        away = self.sight.mean_mg(BOXES[rank]) * 1_000 - self.level_ug
-        # After motion or a gap there is no step below the smallest, so all of it is drift, and the core's conservation
-        # judges it: between a half and the whole the load would else never be said to stand.
-        if abs(away) > self._smallest_mg() * (500 if self.anchored else 1_000):
-            return
-        variance = self.sight.variance_mg2(rank)
-        if not self.anchored:
-            # Seen again after motion or a gap: what the zero did meanwhile is drift, all at once.
-            self.anchored, self.moved_s = True, 0
-            self._drift(away)
-        self._drift(max(-DRIFT_UG_MAX, min(DRIFT_UG_MAX, away // DRIFT_SHARE)))
-        self.level_mg2 = min(self.level_mg2, variance)
-        self.senses.follow_rest(self.level_ug // 1_000, level=not self.tilt_mg, long=rank == BOXES.index(LONGEST))
-        if not self.rested:
-            self.rested = True
-            self.found.append(Standstill(self.t_ms, self.level_ug // 1_000, isqrt(variance)))
-
-    def _settle(self) -> None:
-        """At a standstill, see which acceleration is that of rest, and how far the cart is tilted."""
-        inertia = self.senses.inertia
-        if self.senses.corrected_means is None or self.level_ug is None:
-            self.settled = True
-            return
-        felt_ug = self.senses.felt_ug(32)
-        if self.position - self.motion_since < SETTLED_AFTER or felt_ug is None:
-            return
-        self.settled = True
-        by_ug = felt_ug - (inertia.rest_ug or felt_ug)
-        if not inertia.rest_sure:
-            self._rest_moved(felt_ug, sure=True, blocks=0)
-        tilted = inertia.rest_sure and abs(by_ug) > TILT_UG
-        was, self.tilt_mg = self.tilt_mg, self._moving_mg() * by_ug // ONE_G_UG if tilted else 0
-        self.anchored = self.anchored and not was and not self.tilt_mg
-        if tilted:
-            self.found.append(Case(self.t_ms, TILT))
-
-    def _sharpen(self) -> None:
-        """In motion, know a level better that was taken or changed there; never beyond what its sigma allows.
-
-        One that was seen standing is sharper than any window here, and so stays.
-        """
-        assert self.level_ug is not None
-        rank = BOXES.index(LONGEST)
-        if self._usable() < 3 * LONGEST or not self.sight.has(LONGEST):
-            return
-        away, variance = self.sight.mean_mg(LONGEST) - self.level_ug // 1_000, self._variance_mg2(rank)
-        if 2 * variance < self.level_mg2 and away * away < 9 * self.level_mg2:
-            self.level_ug, self.level_mg2 = self.sight.mean_mg(LONGEST) * 1_000, variance
-
-    def _drift(self, by_ug: int) -> None:
-        assert self.level_ug is not None
-        self.level_ug += by_ug
-        self.drifted_ug += by_ug
-
-    # -- a change ----------------------------------------------------------------------------
-
-    def _smallest_mg(self) -> int:
-        """Return the smallest change that may be told now."""
-        motion = self.moved_as if self.motion == STANDING and not self.settled else self.motion
-        away_s = None if self.anchored else self.moved_s
-        return smallest_mg(self.limits, motion, away_s, corrected=self.sight.corrected)
-
     def _departed(self) -> int | None:
         """Return the rank of the shortest window that is sure of a change, or None."""
         assert self.level_ug is not None
         if self.sight.looks_stuck():
             return None
-        usable, level, smallest = self._usable(), self.level_ug // 1_000, self._smallest_mg()
+        usable, level, smallest = self.usable(), self.level_ug // 1_000, self.smallest_mg()
         for rank, box in enumerate(BOXES):
             if 3 * box - 2 > usable or not self.sight.has(box):
                 break
@@ -365,7 +174,7 @@ class _Detection:
         felt_ug, rest_ug = self.senses.felt_ug(max(box, 12)), self.senses.inertia.rest_ug
         if self.sight.corrected or self.motion != STANDING or felt_ug is None or rest_ug is None:
             return False
-        moving_mg = self._moving_mg()
+        moving_mg = self.moving_mg()
         by_ug = felt_ug - rest_ug - self.tilt_mg * ONE_G_UG // moving_mg
         if abs(by_ug) < 2 * TILT_UG or 2 * by_ug * moving_mg // ONE_G_UG * delta_mg < delta_mg * delta_mg:
             return False
@@ -400,18 +209,7 @@ class _Detection:
         """Take a window's mean as the level."""
         assert self.level_ug is not None
         self.senses.load_changed(mean_mg - self.level_ug // 1_000, mean_mg)
-        self.level_ug, self.level_mg2 = mean_mg * 1_000, self._variance_mg2(rank)
-
-    def _variance_mg2(self, rank: int) -> int:
-        """Return the variance of a window's mean as a level; in motion there is more than what shakes.
-
-        Pushing off and stopping pull at the gauges sideways, and no accelerometer on the platform tells that apart.
-        """
-        variance = self.sight.variance_mg2(rank)
-        return variance + (self._moving_mg() // SIDEWAYS) ** 2 if self.sight.corrected else variance
-
-    def _moving_mg(self) -> int:
-        return max(0, self.level_ug or 0) // 1_000 + self.senses.platform_mg()
+        self.level_ug, self.level_mg2 = mean_mg * 1_000, self.level_variance_mg2(rank)
 
     def _hold_back(self, moved: int) -> None:
         """In motion, keep out of the change that comes now what was too small to be told: a standstill tells it."""
@@ -420,8 +218,8 @@ class _Detection:
         before = self.sight.ending(self.position - end, end - self.clear) if self.sight.corrected else None
         if before is None:
             return
-        held_mg, variance = before[1] - self.level_ug // 1_000, self._variance_mg2(before[0])
-        if held_mg * held_mg > 9 * (variance + self.level_mg2) and abs(held_mg) < self._smallest_mg():
+        held_mg, variance = before[1] - self.level_ug // 1_000, self.level_variance_mg2(before[0])
+        if held_mg * held_mg > 9 * (variance + self.level_mg2) and abs(held_mg) < self.smallest_mg():
             self.held_ug = held_mg * 1_000
             self.level_ug, self.level_mg2 = before[1] * 1_000, variance
 

@@ -1,0 +1,231 @@
+"""The level at which the load rests: taken first, followed while it drifts, judged anew at each standstill.
+
+The level follows slow drift only while standing and unchanged, and slowly. In motion it stands still, so whatever was
+too small to be told there is still missing at the next standstill, and is told then: nothing is lost.
+
+What the accelerometer reads at rest belongs to it: a level taken in motion hangs on that reading, and moves with it
+when it becomes better known. A cart on a slope weighs less by the cosine; at a standstill that is seen and taken off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import isqrt
+
+from cart.core import weight_motion
+from cart.core.weight_detector import Detector
+from cart.core.weight_inertia import CHANGE_BEFORE, ONE_G_UG
+from cart.core.weight_motion import MOVING_SWING_MG
+from cart.core.weight_noise import BOXES, LONGEST
+from cart.core.weight_senses import TILT_UG, Senses
+from cart.core.weight_sight import Sight
+from cart.core.weight_values import BUMP, STANDING, TILT, Case, Limits, Standstill, Step
+
+READINGS_PER_S = 80
+FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
+SIDEWAYS = 6_000  # part of the moving mass that a level taken in motion may be wrong by
+SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
+SHOCK_SHARE = 14  # of the moving mass: 0.07 g of shaking within 0.1 s
+SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
+ACQUIRE_AFTER = 94  # readings before the first level is taken
+ACQUIRE_AT_LAST = 280
+DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading: 3 s
+DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
+
+Found = Step | Standstill | Case
+
+
+class Level:
+    """The level while one call lasts, with all else that is kept between calls."""
+
+    def __init__(
+        self, old: Detector, readings: list[int], vertical: list[int] | None, counts_per_kg: int, limits: Limits
+    ) -> None:
+        self.found: list[Found] = []
+        self.limits = limits
+        gross_mg = None if old.level_ug is None else old.level_ug // 1_000
+        self.senses = Senses(
+            (old.raw, old.corrected), old.inertia, readings, vertical, counts_per_kg, limits.platform_mg, gross_mg
+        )
+        self.position, self.clear = old.position, old.clear
+        self.stirred = old.stirred
+        self.level_ug, self.level_mg2 = old.level_ug, old.level_mg2
+        self.runs = list(old.runs)
+        self.motion, self.motion_since = old.motion, old.motion_since
+        self.moved_s, self.moved_as = old.moved_s, old.moved_as
+        self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
+        self.tilt_mg, self.held_ug, self.shocked = old.tilt_mg, old.held_ug, old.shocked
+        self.jammed = old.jammed
+        self.change, self.next_id = old.change, old.next_id
+        self.drifted_ug = old.drifted_ug
+        self.t_ms = 0
+        self.sight: Sight
+
+    def frozen(self) -> Detector:
+        """Return what the next call begins with."""
+        raw, corrected, inertia = self.senses.kept()
+        return Detector(
+            raw=raw,
+            corrected=corrected,
+            inertia=inertia,
+            position=self.position,
+            clear=self.clear,
+            stirred=self.stirred,
+            level_ug=self.level_ug,
+            level_mg2=self.level_mg2,
+            runs=tuple(self.runs),
+            motion=self.motion,
+            motion_since=self.motion_since,
+            moved_s=self.moved_s,
+            moved_as=self.moved_as,
+            anchored=self.anchored,
+            settled=self.settled,
+            tilt_mg=self.tilt_mg,
+            held_ug=self.held_ug,
+            shocked=self.shocked,
+            jammed=self.jammed,
+            rested=self.rested,
+            change=self.change,
+            next_id=self.next_id,
+            drifted_ug=self.drifted_ug,
+        )
+
+    def usable(self) -> int:
+        """Return how many readings there are since the last disturbance."""
+        return self.position - self.clear + 1
+
+    def rest_moved(self, rest_ug: int, *, sure: bool, blocks: int) -> None:
+        """Take another acceleration for that of rest; the level and the base of a change go with it."""
+        assert self.level_ug is not None
+        was = rest_ug if self.senses.inertia.rest_ug is None else self.senses.inertia.rest_ug
+        by_level_ug = self.moving_mg() * (rest_ug - was) // 1_000
+        self.level_ug += by_level_ug
+        if self.change:
+            self.change = replace(self.change, base_ug=self.change.base_ug + by_level_ug)
+        self.senses.rest_at(rest_ug, self.level_ug // 1_000, sure=sure, blocks=blocks)
+
+    def feel_shock(self) -> None:
+        """Name a bump: a shock that left nothing behind."""
+        blocks = self.senses.raw.blocks
+        if self.level_ug is None or not blocks:
+            return
+        if blocks[-1] > (self.moving_mg() // SHOCK_SHARE) ** 2 and not self.shocked:
+            self.shocked = self.position
+        if self.shocked and self.position - self.shocked >= SHOCK_OVER:
+            if self.clear < self.shocked - CHANGE_BEFORE and self.change is None:
+                self.found.append(Case(self.t_ms, BUMP))
+            self.shocked = 0
+
+    def settle(self) -> None:
+        """At a standstill, see which acceleration is that of rest, and how far the cart is tilted."""
+        inertia = self.senses.inertia
+        if self.senses.corrected_means is None or self.level_ug is None:
+            self.settled = True
+            return
+        felt_ug = self.senses.felt_ug(32)
+        if self.position - self.motion_since < SETTLED_AFTER or felt_ug is None:
+            return
+        self.settled = True
+        by_ug = felt_ug - (inertia.rest_ug or felt_ug)
+        if not inertia.rest_sure:
+            self.rest_moved(felt_ug, sure=True, blocks=0)
+        tilted = inertia.rest_sure and abs(by_ug) > TILT_UG
+        was, self.tilt_mg = self.tilt_mg, self.moving_mg() * by_ug // ONE_G_UG if tilted else 0
+        self.anchored = self.anchored and not was and not self.tilt_mg
+        if tilted:
+            self.found.append(Case(self.t_ms, TILT))
+
+    def acquire(self) -> None:
+        """Take the first level as soon as the load rests."""
+        rest = self.senses.guessed_rest(standing=True)
+        if rest:
+            self.senses.rest_at(rest[0], None, sure=False, blocks=rest[1])
+        usable = self.usable()
+        box = 64 if usable >= ACQUIRE_AT_LAST else 32
+        if usable < ACQUIRE_AFTER or not self.sight.has(box):
+            return
+        rank = BOXES.index(box)
+        if usable >= ACQUIRE_AT_LAST or self.sight.steady(rank, 0):
+            self.level_ug = self.sight.mean_mg(box) * 1_000
+            self.level_mg2 = self.sight.variance_mg2(rank)
+
+    def stirs(self) -> bool:
+        """Whether the load is away from its level, so that nothing of now may be taken for noise."""
+        assert self.level_ug is not None
+        if self.motion != STANDING:
+            return self.change is not None
+        if self.change is not None or not self.sight.has(8):
+            return True
+        return abs(self.sight.mean_mg(8) - self.level_ug // 1_000) > self.smallest_mg()
+
+    def near(self) -> bool:
+        """Whether every window lies within the noise of the level: nothing can be believed now. Quick."""
+        assert self.level_ug is not None
+        level = self.level_ug // 1_000
+        reach = self.smallest_mg() // 2
+        fitting = [box for box in (4, 8, 16, 32) if 3 * box <= self.usable() and self.sight.has(box)]
+        return all(abs(self.sight.mean_mg(box) - level) < reach for box in fitting)
+
+    def rest(self) -> None:
+        """Let the level follow drift, and tell the standstill once."""
+        assert self.level_ug is not None
+        if any(self.runs) or self.usable() < FINAL_AFTER or not self.sight.has(32):
+            return
+        if self.motion != STANDING:
+            self._sharpen()
+            return
+        if self.sight.corrected or self.sight.swing > MOVING_SWING_MG**2:
+            return
+        rank = BOXES.index(LONGEST if self.usable() >= 3 * LONGEST and self.sight.has(LONGEST) else 32)
+        away = self.sight.mean_mg(BOXES[rank]) * 1_000 - self.level_ug
+        # After motion or a gap there is no step below the smallest, so all of it is drift, and the core's conservation
+        # judges it: between a half and the whole the load would else never be said to stand.
+        if abs(away) > self.smallest_mg() * (500 if self.anchored else 1_000):
+            return
+        variance = self.sight.variance_mg2(rank)
+        if not self.anchored:
+            # Seen again after motion or a gap: what the zero did meanwhile is drift, all at once.
+            self.anchored, self.moved_s = True, 0
+            self._drift(away)
+        self._drift(max(-DRIFT_UG_MAX, min(DRIFT_UG_MAX, away // DRIFT_SHARE)))
+        self.level_mg2 = min(self.level_mg2, variance)
+        self.senses.follow_rest(self.level_ug // 1_000, level=not self.tilt_mg, long=rank == BOXES.index(LONGEST))
+        if not self.rested:
+            self.rested = True
+            self.found.append(Standstill(self.t_ms, self.level_ug // 1_000, isqrt(variance)))
+
+    def _sharpen(self) -> None:
+        """In motion, know a level better that was taken or changed there; never beyond what its sigma allows.
+
+        One that was seen standing is sharper than any window here, and so stays.
+        """
+        assert self.level_ug is not None
+        rank = BOXES.index(LONGEST)
+        if self.usable() < 3 * LONGEST or not self.sight.has(LONGEST):
+            return
+        away, variance = self.sight.mean_mg(LONGEST) - self.level_ug // 1_000, self.level_variance_mg2(rank)
+        if 2 * variance < self.level_mg2 and away * away < 9 * self.level_mg2:
+            self.level_ug, self.level_mg2 = self.sight.mean_mg(LONGEST) * 1_000, variance
+
+    def _drift(self, by_ug: int) -> None:
+        assert self.level_ug is not None
+        self.level_ug += by_ug
+        self.drifted_ug += by_ug
+
+    def smallest_mg(self) -> int:
+        """Return the smallest change that may be told now."""
+        motion = self.moved_as if self.motion == STANDING and not self.settled else self.motion
+        away_s = None if self.anchored else self.moved_s
+        return weight_motion.smallest_mg(self.limits, motion, away_s, corrected=self.sight.corrected)
+
+    def level_variance_mg2(self, rank: int) -> int:
+        """Return the variance of a window's mean as a level; in motion there is more than what shakes.
+
+        Pushing off and stopping pull at the gauges sideways, and no accelerometer on the platform tells that apart.
+        """
+        variance = self.sight.variance_mg2(rank)
+        return variance + (self.moving_mg() // SIDEWAYS) ** 2 if self.sight.corrected else variance
+
+    def moving_mg(self) -> int:
+        """Return the mass that the floor shakes: platform and goods."""
+        return max(0, self.level_ug or 0) // 1_000 + self.senses.platform_mg()

@@ -1,0 +1,202 @@
+"""The shaking taken out by the accelerometer, and what is no item, on the simulated platform."""
+
+import math
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from cart.core.events import CellAccelerated, LoadSampled
+from cart.core.weight import Calibration, Case, Standstill, Step, accelerated, initial, sampled
+from cart.core.weight_inertia import Corrected, Inertia, learned, loaded, platform_mg
+from cart.core.weight_noise import BLOCK, Smoothing, Track
+from cart.sim.physics import Params, Platform
+
+PARAMS = Params()
+CALIBRATION = Calibration(PARAMS.counts_per_kg, PARAMS.zero_counts)
+SECOND = 1_000_000
+
+
+class Cart:
+    """A cart whose accelerometer may be spoilt on its way."""
+
+    def __init__(self, load_mg=8_000_000, seed=5, spoil=lambda ug: ug):
+        self.platform = Platform(seed, PARAMS, load_mg)
+        self.weight, self.told, self.spoil = initial(CALIBRATION), [], spoil
+
+    def wait(self, seconds):
+        samples = self.platform.advance(int(seconds * SECOND))
+        for at in range(0, len(samples), 4):
+            batch = samples[at : at + 4]
+            t_us = tuple(s.t_us for s in batch)
+            up_ug = tuple(self.spoil(s.az_ug) for s in batch)
+            self.weight, told = accelerated(self.weight, CellAccelerated(0, t_us, (0,) * len(batch), t_us, up_ug))
+            self.told += told
+            counts = tuple(s.counts for s in batch)
+            load = LoadSampled(0, batch[-1].seq, t_us, counts, (0,) * len(batch))
+            self.weight, told = sampled(self.weight, load)
+            self.told += told
+        return self
+
+    def over_tiles(self):
+        self.platform.ground(1.0, 0.5, 6.0)
+        self.platform.push_to(1_000)
+        return self.wait(6)
+
+    def stop(self):
+        self.platform.push_to(0)
+        return self.wait(6)
+
+    def put(self, mass_mg, kind="place", seconds=6):
+        released_ms = self.platform.add(mass_mg, kind) // 1_000
+        self.wait(seconds)
+        return released_ms
+
+    def steps(self, final=True):
+        return [event for event in self.told if isinstance(event, Step) and event.final == final]
+
+    def cases(self):
+        return [event.case for event in self.told if isinstance(event, Case)]
+
+
+def shaken(mass_mg, late, readings=800, seed=1):
+    """Return readings in mg and accelerations in micro-g of a mass on rough ground, the sensor late by a part."""
+    random = Random(seed)
+    waves = [(random.uniform(0.3, 0.9), random.uniform(0, 6), random.uniform(5_000, 30_000)) for _ in range(8)]
+
+    def up_ug(at):
+        return sum(size * math.sin(pace * at + phase) for pace, phase, size in waves)
+
+    load = [round(mass_mg * up_ug(at) / 1e6) for at in range(readings)]
+    return load, [1_000_000 + round(up_ug(at - late)) for at in range(readings)]
+
+
+@pytest.mark.parametrize("late", [-0.1, 0.0, 0.08, 0.2])
+def test_mass_and_delay_are_learned_from_the_shaking(late):
+    load, up_ug = shaken(18_000_000, late)
+    inertia = Inertia(rest_ug=1_000_000)
+    means = Corrected(Track(), Smoothing(Track(), load, 1_000_000), inertia, up_ug, 8_000_000)
+    for at in range(100, 700, BLOCK):
+        inertia = learned(inertia, means.block(at), 15_000_000)
+    assert inertia.moving_mg == pytest.approx(18_000_000, rel=0.01)
+    assert inertia.slope_ppm == pytest.approx(late * 1_000_000, abs=30_000)
+
+
+def test_quiet_ground_teaches_nothing():
+    load, up_ug = shaken(18_000_000, 0)
+    quiet = [1_000_000 + (ug - 1_000_000) // 100 for ug in up_ug]
+    means = Corrected(Track(), Smoothing(Track(), load, 1_000_000), Inertia(rest_ug=1_000_000), quiet, 8_000_000)
+    assert learned(Inertia(), means.block(400), 15_000_000) == Inertia()
+
+
+def test_what_was_learned_is_carried_over_to_another_load():
+    inertia = Inertia(sums=(4, 0, 0, 4, 0, 4, 80, 20, 10), blocks=9, moving_mg=20_000_000, slope_ppm=250_000)
+    heavier = loaded(inertia, 5_000_000)
+    assert (heavier.moving_mg, heavier.slope_ppm) == (25_000_000, 250_000)
+    assert heavier.sums == (4, 0, 0, 4, 0, 4, 100, 25, 12)
+    assert platform_mg(heavier, 16_000_000, 8_000_000) == 9_000_000
+    assert platform_mg(heavier, 1_000_000, 8_000_000) == 8_000_000, "not to be believed"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda ug: ug,
+        lambda ug: ug + 12_000,
+        lambda ug: 1_000_000 + (ug - 1_000_000) * 104 // 100,
+        lambda ug: 1_000_000 + (ug - 1_000_000) * 96 // 100 - 12_000,
+    ],
+    ids=["as it is", "off by 12 mg", "4 % too much", "4 % too little and off"],
+)
+@pytest.mark.parametrize("kind", ["place", "drop"])
+def test_an_item_is_told_on_tiles_within_a_second_whatever_the_accelerometer_errs(kind, spoil):
+    cart = Cart(spoil=spoil).wait(4).over_tiles()
+    released_ms = cart.put(250_000, kind)
+    (first,), (final,) = cart.steps(final=False), cart.steps()
+    assert first.t_accept_ms - released_ms <= 1_000
+    assert final.delta_mg == pytest.approx(250_000, abs=12_000)
+    cart.stop()
+    assert [abs(step.delta_mg - 250_000) < 12_000 for step in cart.steps()] == [True]
+
+
+def test_two_minutes_on_tiles_tell_nothing():
+    cart = Cart(seed=8).wait(4)
+    for _ in range(8):
+        cart.over_tiles().wait(4).stop()
+    assert cart.steps(final=False) == []
+
+
+def test_the_moving_mass_is_that_of_platform_and_goods():
+    cart = Cart(load_mg=10_000_000).wait(4)
+    assert cart.weight.moving_mg is None
+    cart.over_tiles()
+    # The accelerometer of the simulated cart tells 1 % too much.
+    assert cart.weight.moving_mg == pytest.approx(18_000_000 / 1.01, rel=0.01)
+    cart.put(4_000_000)
+    assert cart.weight.moving_mg == pytest.approx(22_000_000 / 1.01, rel=0.01)
+    assert cart.cases().count("jam") == 0
+
+
+def test_a_platform_that_moves_unlike_its_load_is_a_jam():
+    cart = Cart(load_mg=10_000_000, spoil=lambda ug: 1_000_000 + (ug - 1_000_000) * 2).wait(4).over_tiles()
+    assert cart.cases().count("jam") == 1
+
+
+def test_what_was_too_small_on_the_way_stays_out_of_the_next_change_and_is_told_at_the_standstill():
+    cart = Cart().wait(4).over_tiles()
+    cart.put(60_000)
+    assert cart.steps(final=False) == []
+    cart.put(500_000)
+    (big,) = cart.steps()
+    assert big.delta_mg == pytest.approx(500_000, abs=15_000)
+    cart.stop()
+    assert cart.steps()[1].delta_mg == pytest.approx(60_000, abs=15_000)
+    assert sum(step.delta_mg for step in cart.steps()) == pytest.approx(560_000, abs=10_000)
+    rest = [event for event in cart.told if isinstance(event, Standstill)][-1]
+    assert rest.gross_mg == pytest.approx(8_560_000, abs=6_000)
+
+
+def test_a_kick_is_named_and_an_item_that_falls_is_none():
+    cart = Cart().wait(4)
+    cart.platform.lean(60_000, 60_000, 20_000)
+    cart.wait(4)
+    assert cart.cases() == ["bump"]
+    cart.put(2_000_000, "drop")
+    assert cart.cases() == ["bump"]
+
+
+@pytest.mark.parametrize(("force_mn", "name"), [(20_000, "lean"), (110_000, "child")])
+def test_who_leans_and_goes_away_leaves_a_name_and_no_mass(force_mn, name):
+    cart = Cart(seed=4).wait(4)
+    cart.platform.lean(force_mn, 5_000_000, 250_000)
+    cart.platform.fidget(force_mn // 10, 5_000_000, 3.0)
+    cart.wait(10)
+    assert [abs(step.delta_mg) < 5_000 for step in cart.steps()] == [True]
+    assert cart.cases() == [name]
+
+
+def test_a_slope_is_named_and_taken_off():
+    cart = Cart(load_mg=15_000_000).wait(4)
+    before_mg = cart.weight.gross_mg
+    cart.platform.tilt_to(60)
+    cart.wait(8)
+    assert cart.cases() == ["tilt"]
+    cart.platform.tilt_to(0)
+    cart.wait(8)
+    assert cart.steps(final=False) == []
+    assert cart.weight.gross_mg == pytest.approx(before_mg, abs=8_000)
+
+
+def test_what_is_kept_is_bounded():
+    cart = Cart().wait(4).over_tiles()
+    kept = cart.weight.detector
+    sizes = len(kept.raw.history), len(kept.inertia.history), len(kept.corrected.squares), len(kept.corrected.blocks)
+    cart.wait(20)
+    kept = cart.weight.detector
+    assert sizes == (
+        len(kept.raw.history),
+        len(kept.inertia.history),
+        len(kept.corrected.squares),
+        len(kept.corrected.blocks),
+    )
+    assert replace(kept) == kept
