@@ -11,8 +11,8 @@ from typing import NamedTuple
 # What a folder, or a module at the top, may import of the package. The longest matching entry counts.
 MAY_IMPORT = {
     "cart/__init__.py": (),
-    "cart/checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults", "cart.findings",
-                       "cart.scale_checks"),
+    "cart/checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults",
+                       "cart.findings", "cart.scale_checks"),
     "cart/scale_checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults",
                              "cart.findings"),
     "cart/findings.py": ("cart.faults",),

@@ -79,6 +79,14 @@ def take_lines(trip: Trip, ids: tuple[int, ...], t_ns: int) -> Trip:
     return replace(remove_lines(trip, ids), gone=(*trip.gone, *taken)[-GONE_MAX:])
 
 
+def await_back(trip: Trip, doubt: Doubt, product: Product, t_ns: int) -> Trip:
+    """Return the trip that knows: what was in doubt is this product, and it was lifted out to be weighed again."""
+    line = Line(
+        doubt.id, product.id, product.name, product.sold_by, doubt.delta_mg, product.price_minor, 0, doubt.reason
+    )
+    return replace(trip, gone=(*trip.gone, Gone(t_ns, line))[-GONE_MAX:])
+
+
 def forget_gone(trip: Trip, t_ns: int) -> Trip:
     """Return the trip without the lines that have been out too long to come back; itself if there are none."""
     left = tuple(x for x in trip.gone if t_ns - x.t_ns < GONE_NS)

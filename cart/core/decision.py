@@ -53,8 +53,8 @@ GAIN_PER_MILLE = 1  # calibration error
 class Change:
     """A settled or settling change of load, as the decision needs it.
 
-    priced_mg_min     lightest load that may be priced by weight
-    priced_sigma_max  least certain final weighing that may be: beyond it the thing is weighed again
+    priced_mg_min  lightest load that may be priced by weight
+    seen           False where it came to light at a standstill: whether it is one thing, nobody saw
     """
 
     delta_mg: int
@@ -62,7 +62,7 @@ class Change:
     moment: Moment
     final: bool = True
     priced_mg_min: int = 0
-    priced_sigma_max: int = SPAN_MG
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Hypothesis:
 
     kind      "scan" (waiting scans landed), "put_back", "returned" (a doubt undid itself), "partly"
               (a part of it), "taken" (lines left), "look" (only the camera says so), "too_light"
-              (named, and below the least mass that may be priced), "weigh_again" (named, and its
-              mass is too uncertain to be priced), "unknown"
+              (named, and below the least mass that may be priced), "weigh_again" (named, and nobody
+              saw it come: its mass is not known well enough), "unknown"
     products  what a rise adds, one entry per unit
     """
 
@@ -213,7 +213,7 @@ def _priced_as(kind: str, change: Change, product: Product) -> str:
         return kind
     if change.delta_mg < change.priced_mg_min:
         return TOO_LIGHT
-    return WEIGH_AGAIN if change.final and change.sigma_mg > change.priced_sigma_max else kind
+    return kind if change.seen else WEIGH_AGAIN
 
 
 def _put_backs(

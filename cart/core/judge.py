@@ -34,8 +34,11 @@ NEVER_PRICED_MG = 1 << 62
 UNKNOWN, SLIGHT, UNDONE, PUT_BACK = ("unknown",), ("slight",), ("undone",), ("put_back",)
 
 
-def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int) -> Judged:
-    """Return the state with a weight step, provisional or final, judged."""
+def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int, *, seen: bool = True) -> Judged:
+    """Return the state with a weight step, provisional or final, judged.
+
+    seen  False for a change that came to light at a standstill
+    """
     old = lives.live_of_step(state, step.id)
     t_final_ns = state.t_ns if step.final else 0
     if old is None:
@@ -48,6 +51,7 @@ def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int) -> Judg
             t_start_ns,
             t_accept_ns,
             t_final_ns,
+            seen=seen,
         )
     else:
         live = replace(
@@ -144,7 +148,7 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
         lives.moment_of(state, live),
         live.final,
         NEVER_PRICED_MG if setup.sealed else setup.limits.priced_mg_min,
-        setup.limits.priced_sigma_mg_max if live.standing else decision.SPAN_MG,
+        live.seen,
     )
     if live.delta_mg < 0:
         lines = tuple(line for line in trip.lines if line.id not in came)
@@ -167,10 +171,9 @@ def _scans_for(state: State, live: Live) -> tuple[Scan, ...]:
 
     Nor is a name that waits for its lot to be weighed again.
     """
-    trip, sigma_mg_max = state.trip, state.setup.limits.priced_sigma_mg_max
+    trip = state.trip
     if not live.scans:
-        others = (x for x in trip.doubts if x.step_id != live.step_id and x.settled and x.sigma_mg > sigma_mg_max)
-        promised = {doubt.product_id for doubt in others}
+        promised = {x.product_id for x in trip.doubts if x.step_id != live.step_id and not x.seen}
         return tuple(scan for scan in trip.scans if scan.source == "code" or scan.product_id not in promised)
     used = {scan.id for scan in live.scans}
     limit_ns = live.t_accept_ns + SCAN_AFTER_NS
@@ -192,7 +195,7 @@ def _undone(state: State, live: Live) -> State:
     trip = basket.restore_scans(trip, live.scans) if live.scans else trip
     others = state.lives
     for doubt in live.cleared:
-        trip = replace(trip, doubts=(*trip.doubts, doubt))
+        trip = replace(trip, doubts=(*trip.doubts, doubt), gone=tuple(x for x in trip.gone if x.line.id != doubt.id))
         trip = basket.flag(trip, basket.flag_of(doubt)) if doubt.kind == "flagged" else trip
         lender = lives.live_of(doubt)
         known = any(x.step_id == lender.step_id for x in others)
@@ -253,6 +256,9 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     doubt = basket.doubt_of(state.trip, doubt_id)
     assert doubt is not None
     trip = basket.remove_doubt(state.trip, doubt_id)
+    product = state.setup.catalog.product(doubt.product_id)
+    if product is not None and not doubt.seen and doubt.delta_mg > 0:  # lifted out to be weighed again: it comes back
+        trip = basket.await_back(trip, doubt, product, state.t_ns)
     others = tuple(
         replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id == doubt_id else x for x in state.lives
     )
@@ -286,6 +292,7 @@ def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, 
         reason=reason,
         sigma_mg=live.sigma_mg,
         settled=live.final,
+        seen=live.seen,
     )
     trip, doubt = basket.add_doubt(state.trip, doubt)
     if own:

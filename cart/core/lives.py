@@ -86,6 +86,7 @@ def live_of(doubt: Doubt) -> Live:
         key=("unknown", doubt.product_id),
         doubt_id=0 if own else doubt.id,
         settled=own,
+        seen=doubt.seen,
     )
 
 

@@ -21,7 +21,7 @@ ASKS_MAX = 2
 PASSING_NS = 5 * 1_000_000_000
 RESIDUAL_NS = 1_000_000_000
 RECHECK_NS = 5_000_000_000
-MISSED_SIGMA_MG, SETTLED_SIGMA_MG = 6_000, 2_000
+MISSED_SIGMA_MG, SETTLED_SIGMA_MG = 4_000, 2_000
 LOT_UNSURE = 100  # a provisional mass is off by one per cent or so
 
 
@@ -117,7 +117,7 @@ def _missed_change(state: State) -> Done:
     state = replace(state, trip=replace(state.trip, next_id=number + 1))
     step = Step(-number, 0, 0, off_mg, sigma_mg, "standing", True)
     note = Note("MISSED-CHANGE", "warning", f"{off_mg // 1000:+d} g found at a standstill")
-    state, effects = judge.stepped(state, step, state.standstill_ns, state.standstill_ns)
+    state, effects = judge.stepped(state, step, state.standstill_ns, state.standstill_ns, seen=False)
     state = replace(state, standstill_ns=state.t_ns)
     return reopen(state), (note, *effects)
 
@@ -137,6 +137,7 @@ def _trust_catalogue(state: State) -> tuple[State, int]:
 
     Goods that landed while the daemon was down and the rest of such a weighing are one difference. For a piece the
     catalogue tells them apart, as well as its spread allows; a lot keeps what it was seen to weigh, and staff see it.
+    What is still in doubt may be weighed again.
     """
     weighing = {line_id for live in state.lives if not live.final for line_id in live.lines}
     variance = MISSED_SIGMA_MG**2
@@ -153,6 +154,12 @@ def _trust_catalogue(state: State) -> tuple[State, int]:
         final = replace(final, review=line.review or by_weight)
         trip = basket.change_line(state.trip, final)
         state = replace(state, trip=trip, expected_mg=state.expected_mg + off_mg)
+    waiting = {live.doubt_id for live in state.lives if not live.final}
+    for doubt in [x for x in state.trip.doubts if not x.settled and x.id not in waiting]:
+        variance += (doubt.delta_mg // LOT_UNSURE) ** 2
+        live = replace(lives.live_of_doubt(state, doubt), seen=False)
+        trip = basket.change_doubt(state.trip, replace(doubt, settled=True, seen=False))
+        state = lives.with_live(replace(state, trip=trip), live)
     return replace(state, loose_mg=0), isqrt(variance)
 
 
@@ -218,7 +225,7 @@ def _question(state: State, doubt: Doubt, live: Live) -> tuple[str, tuple[str, .
     least_mg = state.setup.limits.priced_mg_min
     if product.sold_by == WEIGHT and doubt.delta_mg < least_mg:
         return "too_light", (product.name, grams, str(least_mg // 1000)), ()
-    if product.sold_by == WEIGHT and doubt.sigma_mg > state.setup.limits.priced_sigma_mg_max:
+    if product.sold_by == WEIGHT and not doubt.seen:
         return "weigh_again", (product.name,), ()
     yes = (Option(f"yes:{product.id}", product.name, product.id),)
     others = tuple(x for x in options_for(state, live) if x.value != f"pick:{product.id}")

@@ -30,8 +30,6 @@ class Limits:
     unscanned_mg           lightest load that is worth a question
     residual_mg            what a standstill may differ by before it counts as a missed change
     priced_mg_min          lightest load that may be priced by weight: Min = 20 e at e = 5 g
-    priced_sigma_mg_max    least certain standing weighing that may be: a division; a change that came to light at a
-                           standstill is not known so well, nor that it is one thing
     division_mg            scale division e: prices follow the indicated net mass
     own_mg_max             heaviest thing that may be declared one's own
     own_ms                 how long "my own thing" waits for it to land
@@ -49,7 +47,6 @@ class Limits:
     unscanned_mg: int = 10_000
     residual_mg: int = 15_000
     priced_mg_min: int = 100_000
-    priced_sigma_mg_max: int = 5_000
     division_mg: int = 5_000
     own_mg_max: int = 5_000_000
     own_count_max: int = 5

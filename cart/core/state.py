@@ -28,6 +28,7 @@ class Live:
     cleared    doubts that it undid
     doubt_id   the doubt that it left, 0 for none
     settled    a person answered: evidence no longer changes it
+    seen       False where it came to light at a standstill, and was no step that the scale saw
     """
 
     step_id: int
@@ -46,6 +47,7 @@ class Live:
     cleared: tuple[Doubt, ...] = ()
     doubt_id: int = 0
     settled: bool = False
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)

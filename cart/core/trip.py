@@ -83,6 +83,7 @@ class Doubt:
     product_id  the product whose code or name was given for it, where mass or look disagree
     asked       how often the shopper was asked about it
     settled     delta_mg is final; False while the weight is only provisional
+    seen        False where it came to light at a standstill: it may be several things
     """
 
     id: int
@@ -95,6 +96,7 @@ class Doubt:
     sigma_mg: int = 2_000
     asked: int = 0
     settled: bool = True
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
