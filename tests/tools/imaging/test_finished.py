@@ -104,6 +104,21 @@ def test_who_writes_all_carts_again_may_use_their_own_cards_and_no_others(tmp_pa
     assert verdicts(tmp_path / "r") == [("cart-1", "overwritten"), ("cart-2", "refused"), ("cart-1", "ok")]
 
 
+def test_a_finished_card_put_in_after_the_prompt_is_refused_too(tmp_path, device, images):
+    """Kernels before 5.15 do not number media: only what is on the open card tells it from the one that was shown."""
+    run(tmp_path, device, images[0], "cart-1")
+    kept = loops.contents(device)
+    Path(device).write_bytes(bytes(CARD_BYTES))
+
+    def change_the_card(_target):
+        Path(device).write_bytes(kept)
+        return True
+
+    plan = fleet.Plan((fleet_table.Row("cart-2", device, image=images[1]),), OPTIONS, tmp_path / "r")
+    (result,) = fleet.run(plan, lambda row: change_the_card, fleet.no_wait, QUIET)
+    assert (result.code, loops.contents(device) == kept) == ("already-written", True)
+
+
 def written(tmp_path, capsys, image, device, *words):
     """Run `write` as a person does; return its result."""
     common = ["--allow-loop", "--machine", "any", "--yes", device.removeprefix("/dev/"), "-o", "json"]
