@@ -116,7 +116,6 @@ FAULTS: dict[str, FaultText] = {
             "an earlier one was not finished",
             "another one is under way",
             "the load cell was exchanged since",
-            "the folder is not writable",
         ),
         "cart scale calibrate --resume, or with --restart to forget them",
         EXIT_USAGE,
@@ -131,6 +130,11 @@ FAULTS: dict[str, FaultText] = {
         "the calibration was stopped; the old one is still in force",
         ("it was stopped by hand", "a point was refused again and again"),
         "cart scale calibrate --resume",
+    ),
+    "CALIBRATION-UNSAVED": FaultText(
+        "the disk takes no calibration; the old one is still in force, and points that were taken are kept",
+        ("the disk is full", "the folder is missing, or not writable for this user", "the disk is read-only"),
+        "make room (df -h), or name another place with --calibration, then: cart scale calibrate --resume",
     ),
     "CAMERA-MISSING": FaultText(
         "the camera cannot be opened",

@@ -50,6 +50,9 @@ MASS_G_MAX = 500_000
 E_G = (1, 2, 5, 10, 20, 50, 100)
 MONTHS = 12
 G_M_S2 = (9.76, 9.84)
+ALTITUDE_M = (-500, 6_000)
+"""From the shore of the Dead Sea to the highest towns."""
+
 OTHERWISE_PERMILLE = 10
 """A cell's slope keeps to a thousandth for years; by so much it changes with other masses, cells or gains only."""
 
@@ -130,6 +133,8 @@ def _check(args: argparse.Namespace) -> None:
         args.error(f"--gravity: {G_M_S2[0]} to {G_M_S2[1]} m/s2 on this planet")
     if args.latitude is not None and (args.gravity is not None or not -90 <= args.latitude <= 90):
         args.error("--latitude: -90 to 90, and not with --gravity")
+    if not ALTITUDE_M[0] <= args.altitude <= ALTITUDE_M[1]:
+        args.error(f"--altitude: {ALTITUDE_M[0]} to {ALTITUDE_M[1]} m")
     if len(args.operator_id) > 64 or not (args.operator_id or "x").isprintable():
         args.error("--operator-id: at most 64 printable characters")
 
@@ -191,7 +196,7 @@ def _user() -> str:
 def _begin(args: argparse.Namespace, who: Operator, journal: Journal, head: Head) -> Procedure:
     """Return the procedure to go on with: what was kept where that is wanted, else a new one."""
     kept = None if args.restart else journal.kept()
-    if kept is None:
+    if kept is None or not (kept[1] or args.resume):
         journal.begin(head)
         return calibrating.begin(head.plan)
     old, points = kept

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cart.core.calibration_rest import Mean
@@ -32,11 +33,12 @@ def read_calibration(path: Path) -> CalibrationRecord:
 def read_records(path: Path) -> tuple[CalibrationRecord, ...]:
     """Return all records of the file, oldest first; the same faults."""
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise Fault("CALIBRATION-BAD", f"{path} is larger than {FILE_BYTES_MAX} bytes")
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)  # a device has no size that could be asked for before
     except OSError as error:
         raise Fault("CALIBRATION-MISSING", f"{path}: {error.strerror}") from None
+    if len(data) > FILE_BYTES_MAX:
+        raise Fault("CALIBRATION-BAD", f"{path} is larger than {FILE_BYTES_MAX} bytes")
     try:
         return decode(data)
     except BadRecordError as error:
@@ -46,41 +48,42 @@ def read_records(path: Path) -> tuple[CalibrationRecord, ...]:
 def append_calibration(path: Path, record: CalibrationRecord) -> CalibrationRecord:
     """Append a calibration to the file and return it as it was chained; on return it is on the disk.
 
-    A file that does not check is not appended to: Fault CALIBRATION-BAD. The longer file takes the place of the old one
-    in one step: a power cut leaves the one or the other, never a torn line that would make all of it void.
+    A file that does not check is not appended to: Fault CALIBRATION-BAD; a disk that takes nothing is the Fault
+    CALIBRATION-UNSAVED. The longer file takes the place of the old one in one step: a power cut, or a full disk, leaves
+    the one or the other, never a torn line that would make all of it void.
     """
     path = path.resolve()
     before = read_calibration(path) if path.exists() else None
     sealed = chained(record, before)
     old = path.read_bytes() if before else b""
     fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    try:
-        _own_as(descriptor, path if before else path.parent, mode=0o644 if before is None else None)
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(old + encode(sealed))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    fresh.replace(path)
-    _sync_folder(path.parent)
+    with _on_disk(path):
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            _own_as(descriptor, path if before else path.parent, mode=0o644 if before is None else None)
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(old + encode(sealed))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        fresh.replace(path)
+        _sync_folder(path.parent)
     return sealed
 
 
 class Journal:
     """The points of a calibration that is under way, in a file beside the record; one writer at a time.
 
-    Raises Fault CALIBRATION-JOURNAL where another calibration has it.
+    Raises Fault CALIBRATION-JOURNAL where another calibration has it, and CALIBRATION-UNSAVED, from each method that
+    writes, where the disk takes nothing: what was kept before stays.
     """
 
     def __init__(self, record: Path) -> None:
         """Open or make the journal of the record at this path."""
         self.path = record.with_name(f"{record.name}.journal")
-        try:
+        with _on_disk(self.path):
             fresh = not self.path.exists()
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Fault("CALIBRATION-JOURNAL", f"{self.path}: {error.strerror}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -110,7 +113,8 @@ class Journal:
 
     def begin(self, head: Head) -> None:
         """Forget what is there and begin anew."""
-        os.ftruncate(self._file, 0)
+        with _on_disk(self.path):
+            os.ftruncate(self._file, 0)
         self._append(encode_journal(head))
 
     def take(self, at: int, point: Mean) -> None:
@@ -129,9 +133,20 @@ class Journal:
         os.close(self._file)
 
     def _append(self, line: bytes) -> None:
-        written = os.write(self._file, line)
-        assert written == len(line), "a short write to a local file"
-        os.fsync(self._file)
+        with _on_disk(self.path):
+            written = os.write(self._file, line)
+            if written != len(line):  # a disk that fills up takes the beginning; the rest says why
+                os.write(self._file, line[written:])
+            os.fsync(self._file)
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses inside into a fault with a name."""
+    try:
+        yield
+    except OSError as error:
+        raise Fault("CALIBRATION-UNSAVED", f"{path}: {error.strerror}") from None
 
 
 def _own_as(descriptor: int, like: Path, mode: int | None) -> None:

@@ -72,9 +72,11 @@ def sealed(
 def read_seal(path: Path) -> Seal:
     """Return the seal record; LEGAL-SEAL-BAD where there is none that can be read."""
     try:
-        if path.stat().st_size > SEAL_BYTES_MAX:
+        with path.open("rb") as file:
+            data = file.read(SEAL_BYTES_MAX + 1)
+        if len(data) > SEAL_BYTES_MAX:
             raise Fault("LEGAL-SEAL-BAD", f"{path} is larger than {SEAL_BYTES_MAX} bytes")
-        return decode_seal(path.read_bytes())
+        return decode_seal(data)
     except OSError as error:
         raise Fault("LEGAL-SEAL-BAD", f"{path}: {error.strerror}") from None
     except ValueError as error:

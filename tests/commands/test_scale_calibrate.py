@@ -5,8 +5,10 @@ import json
 import queue
 import random
 import re
+import resource
 import signal
 import termios
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -218,6 +220,57 @@ def test_points_of_another_converter_are_not_gone_on_with(bench):
     journal.write_bytes(calibration_journal.encode(other))
     with pytest.raises(Fault, match=r"CALIBRATION-JOURNAL.*OTHER"):
         bench.calibrate(ALL, "--resume")
+
+
+def test_a_calibration_that_was_left_before_its_first_point_is_no_question(bench):
+    with pytest.raises(Fault, match="CALIBRATION-STOPPED"):
+        bench.calibrate(["quit"])
+    assert bench.calibrate(ALL).facts("kept") == []
+
+
+@contextmanager
+def disk_full_after(size):
+    """Let no file of this process grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 50, 450, 700])
+def test_a_full_disk_ends_it_with_a_name_and_what_was_kept_is_gone_on_with(bench, size):
+    with disk_full_after(size), pytest.raises(Fault, match="CALIBRATION-UNSAVED"):
+        bench.calibrate(ALL)
+    journal = bench.path.with_name("calibration.jsonl.journal")
+    kept = journal.read_bytes().count(b"\n") - 1
+    if kept >= 0:
+        who = bench.calibrate(ALL[kept:], "--resume")
+        assert who.facts("resumed") == [{"points": kept, "of": TASKS}]
+    else:
+        bench.calibrate(ALL, "--restart")
+    assert len(read_records(bench.path)) == 1
+
+
+def test_a_record_that_the_disk_does_not_take_leaves_the_old_one_and_all_points(bench):
+    bench.calibrate(ALL)
+    before = bench.path.read_bytes()
+    with disk_full_after(len(before) + 10), pytest.raises(Fault, match="CALIBRATION-UNSAVED"):
+        append_calibration(bench.path, read_records(bench.path)[-1])
+    assert bench.path.read_bytes() == before
+
+
+def test_a_place_that_is_none_is_named(tmp_path):
+    with pytest.raises(Fault, match=r"CALIBRATION-UNSAVED.*No such file"):
+        Journal(tmp_path / "missing" / "calibration.jsonl")
+
+
+@pytest.mark.parametrize("altitude", ["nan", "inf", "1e300", "-501"])
+def test_an_altitude_that_is_none_is_refused_before_a_mass_is_lifted(altitude, capsys):
+    with pytest.raises(SystemExit):
+        main(["scale", "calibrate", "--device", "simulated", "--latitude", "48", f"--altitude={altitude}"])
+    assert "--altitude" in capsys.readouterr().err
 
 
 def test_a_power_cut_between_record_and_journal_does_not_write_the_record_twice(bench, monkeypatch):

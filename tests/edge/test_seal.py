@@ -1,6 +1,7 @@
 """A sealed build: the jumper and the record, and never cart.toml; and the list of the legally relevant part."""
 
 from importlib import resources
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,10 +13,10 @@ from cart.core.effects import Save
 from cart.core.legal_record import LegalEvent
 from cart.core.trip import Trip
 from cart.edge import seal as edge_seal
-from cart.edge.calibration_file import append_calibration
+from cart.edge.calibration_file import append_calibration, read_calibration
 from cart.edge.database import open_database
 from cart.edge.keys import make_pair
-from cart.edge.seal import SEAL_NAME, Software, sealed, software
+from cart.edge.seal import SEAL_NAME, Software, read_seal, sealed, software
 from cart.faults import Fault
 from cart.wire import legal_manifest
 from cart.wire.calibration import CalibrationRecord, Converter, Point, chained
@@ -141,6 +142,12 @@ def test_a_sealed_build_with_a_changed_file_does_not_run(tmp_path, monkeypatch):
 def test_a_record_that_cannot_be_read_is_no_seal(data):
     with pytest.raises((ValueError, RecursionError)):
         decode_seal(data)
+
+
+@pytest.mark.parametrize(("read", "code"), [(read_seal, "LEGAL-SEAL-BAD"), (read_calibration, "CALIBRATION-BAD")])
+def test_an_endless_file_is_refused(read, code):
+    with pytest.raises(Fault, match=f"{code}.*larger"):
+        read(Path("/dev/zero"))
 
 
 def test_no_key_of_cart_toml_has_to_do_with_the_seal():
