@@ -6,7 +6,7 @@ kilograms early, long ones see grams; a window never reaches back over the chang
 
     resting --believed: provisional--> open --rested 1.3 s and sure, or 4 s: final--> resting
 
-While a change is open its level is refined with ever longer windows. A second change within 0.45 s is the rest of the
+While a change is open its level is refined with ever longer windows. A second change within 0.52 s is the rest of the
 same one (a hand that hesitates, an item that tips over): it is merged and told only in the final. A later one is a
 change of its own: the first is closed with the level between the two.
 
@@ -26,7 +26,7 @@ from cart.core.weight_noise import BLOCK, BOXES, LONGEST
 from cart.core.weight_senses import TILT_UG
 from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, Calibration, Case, Limits
 
-REST_BETWEEN = 36  # readings of rest, 0.45 s, that make two changes out of one: longer than a hand's placement
+REST_BETWEEN = 42  # readings of rest, 0.52 s, that make two changes out of one: longer than a hand's placement
 FINAL_AT_LAST = 320  # 4 s: then with whatever sigma there is
 FINAL_SIGMA_MG = 1_500
 HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
@@ -105,8 +105,9 @@ class _Detection(Level):
         """Learn from the block a second ago, unless the load changed around it."""
         if self.level_ug is None:
             return
+        # Standing, what shakes the platform is a hand, and its force is no inertia.
         apart = self.position - LEARN_LATE - self.clear
-        if not -CHANGE_BEFORE < apart < CHANGE_AFTER:
+        if self.motion != STANDING and not -CHANGE_BEFORE < apart < CHANGE_AFTER:
             self.senses.learn_inertia(self.level_ug // 1_000)
             self._compare_masses()
         # A level that was taken with another acceleration of rest is put right by as much as the windows are.
