@@ -76,7 +76,7 @@ def build(settings: config.Config) -> Daemon:
     # The world around it.
     database, writer, broker = _store(settings, clock, fresh_id)
     if for_trade:
-        database.legal_records()  # LEGAL-LOG-BAD: nothing is weighed for trade on a log that was touched
+        _check_log(settings, database)
     recorder = Recorder(
         Path(settings.recording.dir),
         _head(settings, setup, mode, clock, fresh_id()),
@@ -146,8 +146,17 @@ def _legal(settings: config.Config, record: CalibrationRecord | None) -> tuple[L
     panel = settings.panel
     taken = {panel.gate_pin, panel.help_pin, panel.red_pin, panel.green_pin, panel.buzzer_pin}
     closed = not taken & SEAL_PINS and seal_jumper_closed()
+    if closed and not settings.scale.device.startswith("serial:"):
+        raise Fault("LEGAL-SEAL-BAD", f"[scale] device is {settings.scale.device}: not the cell on its port")
     seal_path = Path(settings.scale.calibration).with_name(SEAL_NAME)
     return sealed(record, seal_path, settings.cart.id, jumper_closed=closed)
+
+
+def _check_log(settings: config.Config, database: Database) -> None:
+    """LEGAL-LOG-BAD: nothing is weighed for trade on a log that was touched."""
+    from cart.edge.keys import cart_signer
+
+    database.legal_records(cart_signer(Path(settings.keys.dir)).verifier)
 
 
 def _store(

@@ -2,7 +2,7 @@
 
   cart seal show                        is this build sealed, and what would the record hold it to
   cart seal make --by NAME --drift MG   write the record; the jumper must be open
-  cart seal log                         every record of trade weighing, as JSON lines, its chain checked
+  cart seal log                         every record of trade weighing, as JSON lines, its chain and signatures checked
 
 To seal: calibrate, make the record, let the scale be verified, close the jumper, close its cover. The file alone seals
 nothing. This project claims readiness, never conformity: docs/LEGAL.md.
@@ -21,6 +21,7 @@ from cart.clock import SystemClock
 from cart.commands.config import file_in_use
 from cart.edge.calibration_file import read_calibration
 from cart.edge.gpio import seal_jumper_closed
+from cart.edge.keys import load_verifier
 from cart.edge.seal import SEAL_NAME, read_seal, software
 from cart.faults import EXIT_OK, Fault
 from cart.wire.seal import PROFILES, Seal, encode_seal, mismatch, unfit
@@ -66,7 +67,7 @@ def _log(settings: config.Config) -> int:
 
     database = look_into(config.database_path(settings), SystemClock())
     try:
-        for record in database.legal_records():
+        for record in database.legal_records(load_verifier(Path(settings.keys.dir) / "cart.pub")):
             print(json.dumps({"kind": type(record).__name__} | asdict(record)))
     finally:
         database.close()

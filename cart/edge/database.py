@@ -29,7 +29,7 @@ from cart.wire.alibi import BadLogError
 
 if TYPE_CHECKING:
     from cart.core.legal_record import Alibi, LegalEvent
-    from cart.edge.keys import Signer
+    from cart.edge.keys import Signer, Verifier
     from cart.ports import Clock
 
 log = logging.getLogger("cart.database")
@@ -258,12 +258,12 @@ class Database:
             ).fetchone()
         return StoredCharge(*row) if row else None
 
-    def legal_records(self) -> tuple[Alibi | LegalEvent, ...]:
-        """Return every record of trade weighing, oldest first, the whole chain checked; Fault LEGAL-LOG-BAD."""
+    def legal_records(self, cart: Verifier) -> tuple[Alibi | LegalEvent, ...]:
+        """Return every record of trade weighing, oldest first, all checked against the cart's key; LEGAL-LOG-BAD."""
         with self._turn:
             try:
-                return legal_log.read(self._connection)
-            except BadLogError as error:
+                return legal_log.read(self._connection, cart)
+            except (BadLogError, sqlite3.DatabaseError) as error:
                 raise Fault("LEGAL-LOG-BAD", str(error)) from None
 
     def outbox_lines(self) -> list[OutboxLine]:

@@ -1,7 +1,8 @@
 """The append-only log of trade weighing inside the cart's database: what `database.py` runs in its transactions.
 
 Nothing here opens a file or a transaction: a record is stored with the line it belongs to or not at all, and a disk
-that takes none keeps the trip waiting too (the core then prices nothing more). Triggers refuse UPDATE and DELETE.
+that takes none keeps the trip waiting too (the core then prices nothing more). Triggers refuse UPDATE, DELETE and
+REPLACE; whoever removes them still lacks the cart's key, and what is cut from the end is missed by the charges.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cart.wire.alibi import NO_SHA256, LogLine, check, event_of, log_line
+from cart.wire.alibi import NO_SHA256, BadLogError, LogLine, check, event_of, log_line
 
 if TYPE_CHECKING:
     from cart.core.effects import CommitSale, Save
     from cart.core.legal_record import Alibi, LegalEvent
-    from cart.edge.keys import Signer
+    from cart.edge.keys import Signer, Verifier
 
 
 log = logging.getLogger("cart.legal")
@@ -44,6 +45,10 @@ CREATE TABLE legal_log (
 ) STRICT""",
     "CREATE TRIGGER legal_log_is_not_changed BEFORE UPDATE ON legal_log BEGIN SELECT RAISE(ABORT, 'append-only'); END",
     "CREATE TRIGGER legal_log_is_not_cut BEFORE DELETE ON legal_log BEGIN SELECT RAISE(ABORT, 'append-only'); END",
+    # INSERT OR REPLACE deletes what is in its way without asking the trigger above.
+    "CREATE TRIGGER legal_log_is_not_replaced BEFORE INSERT ON legal_log WHEN EXISTS (SELECT 1 FROM legal_log"
+    " WHERE id = NEW.id OR sha256 = NEW.sha256 OR (kind = NEW.kind AND number = NEW.number))"
+    " BEGIN SELECT RAISE(ABORT, 'append-only'); END",
 )
 """What version 2 of the schema adds."""
 
@@ -77,10 +82,35 @@ def last_numbers(connection: Connection) -> tuple[int, int, str]:
         return alibi_id, row[0], ""
 
 
-def read(connection: Connection) -> tuple[Alibi | LegalEvent, ...]:
-    """Return every record, oldest first, after checking the whole chain; BadLogError names the first bad one."""
-    rows = connection.execute("SELECT kind, number, body, crc, sha256 FROM legal_log ORDER BY id")
-    return check(LogLine(*row) for row in rows)
+NAMED = """
+SELECT coalesce(max(CAST(json_extract(line.value, '$.alibi_id') AS INTEGER)), 0) FROM (
+    SELECT CAST(body AS TEXT) AS text, '$.lines' AS place FROM outbox
+    UNION ALL SELECT CAST(trip AS TEXT), '$.v.lines' FROM snapshot
+) AS kept, json_each(kept.text, kept.place) AS line"""
+"""The last record that a charge or the open trip names."""
+
+
+def read(connection: Connection, cart: Verifier) -> tuple[Alibi | LegalEvent, ...]:
+    """Return every record, oldest first; BadLogError names the first bad one.
+
+    cart  its key: a chain can be made anew by anybody, its signatures cannot
+
+    Checked are the chain, each signature, and that no charge and not the open trip names a record that is gone.
+    """
+    rows = connection.execute("SELECT kind, number, body, crc, sha256, signature, key_id FROM legal_log ORDER BY id")
+    lines = []
+    for position, (*line, signature, key_id) in enumerate(rows, 1):
+        lines.append(LogLine(*line))
+        if key_id != cart.key_id:
+            raise BadLogError(position, f"signed with key {key_id}, not with this cart's {cart.key_id}")
+        if not cart.verify(line[2], signature):
+            raise BadLogError(position, "the signature does not fit: it was changed")
+    records = check(lines)
+    (named,) = connection.execute(NAMED).fetchone()
+    last = max((line.number for line in lines if line.kind == "Alibi"), default=0)
+    if named > last:
+        raise BadLogError(len(lines) + 1, f"missing: Alibi {named} is on a bill, the last here is {last}")
+    return records
 
 
 def _columns(line: LogLine) -> tuple[str, int, bytes, str, str]:

@@ -279,7 +279,7 @@ def test_case_20_a_change_of_what_prices_rest_on_counts_up_and_is_kept(instrumen
         for effect in effects:
             if isinstance(effect, Save):
                 database.save(effect, signer)
-        kept = database.legal_records()
+        kept = database.legal_records(signer.verifier)
         database.close()
         return state.legal_counter, [event.counter for event in kept]
 

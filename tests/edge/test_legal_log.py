@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from cart.clock import ManualClock
-from cart.core.effects import Save
+from cart.core.effects import CommitSale, Save
 from cart.core.legal_record import Alibi, LegalEvent
-from cart.core.trip import Trip
+from cart.core.trip import Charge, Line, Trip
 from cart.edge.database import Identity, StoreFailed, open_database
 from cart.edge.keys import make_pair
 from cart.edge.writer import DatabaseWriter
 from cart.faults import Fault
+from cart.wire.alibi import NO_SHA256, log_line
 from cart.wire.messages import Origin
 
 TRIP = Trip(trip_id="t1", phase="shopping")
@@ -48,7 +49,7 @@ def opened(path):
 def test_records_are_stored_with_their_trip_and_the_counters_come_back(opened, signer):
     opened().save(Save(1, (), TRIP, (WEIGHED,), (CHANGED,)), signer)
     database = opened()
-    assert database.legal_records() == (CHANGED, WEIGHED)
+    assert database.legal_records(signer.verifier) == (CHANGED, WEIGHED)
     back = database.restored(0, 0)
     assert (back.alibi_id, back.legal_counter, back.legal_parameters) == (1, 1, "parameters")
 
@@ -57,7 +58,7 @@ def test_a_transaction_that_is_told_twice_records_once(opened, signer):
     save = Save(1, (), TRIP, (WEIGHED,))
     opened().save(save, signer)
     opened().save(save, signer)
-    assert opened().legal_records() == (WEIGHED,)
+    assert opened().legal_records(signer.verifier) == (WEIGHED,)
 
 
 def test_a_number_that_was_used_is_never_used_again_and_takes_its_line_with_it(opened, signer):
@@ -75,7 +76,7 @@ def test_the_log_is_neither_changed_nor_cut(opened, path, signer, words):
     with pytest.raises(sqlite3.DatabaseError, match="append-only"):
         connection.execute(words)
     connection.close()
-    assert opened().legal_records() == (WEIGHED,)
+    assert opened().legal_records(signer.verifier) == (WEIGHED,)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,63 @@ def test_an_edit_by_somebody_who_removed_the_triggers_is_named(opened, path, sig
     database = opened()
     assert database.restored(0, 0).save_seq == 3  # the cart starts all the same; a sealed one is stopped by app.py
     with pytest.raises(Fault, match="LEGAL-LOG-BAD: record"):
-        database.legal_records()
+        database.legal_records(signer.verifier)
+
+
+def untriggered(path, *statements):
+    """Edit the file as somebody would who knows all but the key."""
+    connection = sqlite3.connect(path)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    for words, values in statements:
+        assert connection.execute(words, values).rowcount >= 1
+    connection.commit()
+    connection.close()
+
+
+def test_a_record_that_is_put_in_anothers_place_is_refused(opened, path, signer):
+    opened().save(Save(1, (), TRIP, (WEIGHED,)), signer)
+    connection = sqlite3.connect(path)
+    columns = "save_seq, kind, number, body, crc, sha256, signature, key_id"
+    for there in ("id, " + columns, columns):
+        for new in (there, there.replace("body", "x'00'"), there.replace("sha256", "'other'")):
+            with pytest.raises(sqlite3.DatabaseError, match="append-only"):
+                connection.execute(f"INSERT OR REPLACE INTO legal_log ({there}) SELECT {new} FROM legal_log")
+    connection.close()
+    assert opened().legal_records(signer.verifier) == (WEIGHED,)
+
+
+def test_a_chain_that_was_made_anew_lacks_the_carts_key(opened, path, signer, tmp_path):
+    opened().save(Save(1, (), TRIP, (WEIGHED,)), signer)
+    line = log_line(replace(WEIGHED, net_mg=350_000), NO_SHA256)
+    anew = ("UPDATE legal_log SET body = ?, crc = ?, sha256 = ?", (line.body, line.crc, line.sha256))
+    untriggered(path, anew)
+    with pytest.raises(Fault, match="LEGAL-LOG-BAD: record 1: the signature does not fit"):
+        opened().legal_records(signer.verifier)
+    stranger = make_pair(tmp_path / "other", "cart")
+    signed = ("UPDATE legal_log SET signature = ?, key_id = ?", (stranger.sign(line.body), stranger.key_id))
+    untriggered(path, signed)
+    with pytest.raises(Fault, match="LEGAL-LOG-BAD: record 1: signed with key"):
+        opened().legal_records(signer.verifier)
+
+
+@pytest.mark.parametrize("cut", ["DELETE FROM legal_log WHERE id = 2", "DELETE FROM legal_log"])
+@pytest.mark.parametrize("sold", [True, False])
+def test_a_log_whose_end_was_cut_off_is_missed_by_the_bill(opened, path, signer, cut, sold):
+    lines = tuple(
+        Line(number, "pear", "Pear", "weight", 850_000, 219, 186, "weighed", alibi_id=number) for number in (1, 2)
+    )
+    trip = replace(TRIP, lines=lines)
+    database = opened()
+    database.save(Save(1, (), trip, (WEIGHED, replace(WEIGHED, id=2))), signer)
+    if sold:
+        charge = Charge("c1", 1, "t1", 7, "EUR", 372, lines, (), "v", False)
+        identity = Identity(Origin("demo", "store-1", "cart-1"), signer)
+        database.commit_sale(CommitSale(2, (), replace(TRIP, phase="idle"), charge), identity)
+    assert len(database.legal_records(signer.verifier)) == 2
+    untriggered(path, (cut, ()))
+    with pytest.raises(Fault, match=r"LEGAL-LOG-BAD.*Alibi 2 is on a bill"):
+        opened().legal_records(signer.verifier)
 
 
 def test_an_event_that_cannot_be_read_does_not_keep_the_cart_from_starting(opened, path, signer):
@@ -131,7 +188,7 @@ def test_a_database_of_the_version_before_gets_the_log_and_keeps_its_charges(ope
     database = opened()
     assert database.restored(0, 0).save_seq == 1
     database.save(Save(2, (), replace(TRIP, next_id=9), (WEIGHED,)), signer)
-    assert database.legal_records() == (WEIGHED,)
+    assert database.legal_records(signer.verifier) == (WEIGHED,)
 
 
 def test_a_full_disk_loses_no_record_it_waits_with_its_line(opened, path, signer):
@@ -144,10 +201,10 @@ def test_a_full_disk_loses_no_record_it_waits_with_its_line(opened, path, signer
     save = Save(2, (), replace(TRIP, next_id=9), many)
     with pytest.raises(StoreFailed):
         database.save(save, signer)
-    assert (database.legal_records(), database.restored(0, 0).save_seq) == ((), 1)
+    assert (database.legal_records(signer.verifier), database.restored(0, 0).save_seq) == ((), 1)
     connection.execute("PRAGMA max_page_count = 100000")
     database.save(save, signer)
-    assert database.legal_records() == many
+    assert database.legal_records(signer.verifier) == many
 
 
 def test_the_writer_signs_what_it_stores(opened, signer):
@@ -158,4 +215,4 @@ def test_the_writer_signs_what_it_stores(opened, signer):
     writer.handle(Save(1, (), TRIP, (WEIGHED,)))
     writer.stop()
     assert [event.seq for event in told] == [1]
-    assert database.legal_records() == (WEIGHED,)
+    assert database.legal_records(signer.verifier) == (WEIGHED,)

@@ -150,6 +150,22 @@ def test_an_endless_file_is_refused(read, code):
         read(Path("/dev/zero"))
 
 
+@pytest.mark.parametrize("device", ["simulated", "file:an-hour.lines"])
+def test_a_sealed_cart_weighs_with_the_cell_on_its_port_only(tmp_path, unchanged, monkeypatch, device):
+    monkeypatch.setattr("cart.edge.gpio.seal_jumper_closed", lambda: True)
+    record = calibrated()
+    (tmp_path / SEAL_NAME).write_bytes(encode_seal(sealed_with(record)))
+    place = {"calibration": str(tmp_path / "calibration.jsonl")}
+
+    def legal(device):
+        settings = config.changed(config.simulated(tmp_path), cart={"id": "cart-1"}, scale={"device": device, **place})
+        return app._legal(settings, record)
+
+    assert legal("serial:/dev/cart-loadcell")[1]
+    with pytest.raises(Fault, match="LEGAL-SEAL-BAD.*not the cell"):
+        legal(device)
+
+
 def test_no_key_of_cart_toml_has_to_do_with_the_seal():
     assert not [text.key for text in config.key_texts() if "seal" in text.key or "trade" in text.key]
 
