@@ -8,7 +8,7 @@
 
 A change is printed when it is believed ("final": false) and again under the same id when it is known. Times are ms
 since the first valid line. Without a weight a state is printed: no_data, stuck, saturated, garbage, wrong_rate,
-over_range, and "ok" when it is back.
+over_range, and "ok" when it is back. What moved the reading and is no item has a case: bump, lean, child, tilt, jam.
 """
 
 from __future__ import annotations
