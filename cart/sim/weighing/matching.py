@@ -1,8 +1,9 @@
 """What was told against what happened: which change was found, when, how well, and what never was.
 
 A claim explains a change when it came between 0.9 s before and 4.5 s after the hand let go, has its sign, and is off by
-less than half of it. What is left over may be a change (or several in one) that was held in motion and confirmed at a
-standstill. The rest is false: also the second half of a placement that was told in two.
+less than half of it. It was in time by its first word that is as near: a word that is far off is not an early one. What
+is left over may be a change (or several in one) that was held in motion and confirmed at a standstill. The rest is
+false: also the second half of a placement that was told in two.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Claim:
     """Something told as a change: when it was first told, and its mass as first and as last told.
 
     final  the last word was a final
+    words  (t_ms, mass) of each word, oldest first; empty: its first word was its last
     """
 
     t_ms: int
@@ -46,6 +48,7 @@ class Claim:
     last_mg: int
     sigma_mg: int = 0
     final: bool = True
+    words: tuple[tuple[int, int], ...] = ()
 
     @property
     def withdrawn(self) -> bool:
@@ -63,9 +66,10 @@ class Outcome:
 
     @property
     def delay_ms(self) -> int:
-        """From the hand letting go to the first word; 0 when it was known before."""
+        """From the hand letting go to the first word off by less than half; 0 when it was known before."""
         assert self.claim is not None
-        return max(0, self.claim.t_ms - self.change.released_ms)
+        right_ms = (t_ms for t_ms, mass_mg in self.claim.words if _is_near(mass_mg, self.change))
+        return max(0, next(right_ms, self.claim.t_ms) - self.change.released_ms)
 
     @property
     def error_mg(self) -> int:
@@ -88,7 +92,8 @@ def claims_of_weight(told: Iterable[Heard]) -> list[Claim]:
     for heard in told:
         if isinstance(step := heard.event, Step):
             first = claims.get(step.id, Claim(heard.t_ms, step.delta_mg, step.delta_mg))
-            claims[step.id] = Claim(first.t_ms, first.first_mg, step.delta_mg, step.sigma_mg, step.final)
+            words = (*first.words, (heard.t_ms, step.delta_mg))
+            claims[step.id] = Claim(first.t_ms, first.first_mg, step.delta_mg, step.sigma_mg, step.final, words)
     return list(claims.values())
 
 
@@ -118,8 +123,12 @@ def matched(truth: Sequence[Change], claims: Sequence[Claim]) -> Matched:
 
 def _explains(claim: Claim, change: Change) -> bool:
     in_time = -BEFORE_MS <= claim.t_ms - change.released_ms <= AFTER_MS
-    # Off by less than half: that is also the same sign.
-    return in_time and abs(claim.last_mg - change.delta_mg) < abs(change.delta_mg) // 2
+    return in_time and _is_near(claim.last_mg, change)
+
+
+def _is_near(mass_mg: int, change: Change) -> bool:
+    """Return whether a word is off by less than half of the change: that is also the same sign."""
+    return abs(mass_mg - change.delta_mg) < abs(change.delta_mg) // 2
 
 
 def _confirmed(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[int, ...]:

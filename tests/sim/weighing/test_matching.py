@@ -17,7 +17,7 @@ def hows(result):
 
 def test_provisional_and_final_under_one_id_are_one_claim():
     told = [Heard(100, step(1, 49_000)), Heard(150, LoadState("ok", 0)), Heard(1_500, step(1, 50_100, final=True))]
-    assert claims_of_weight(told) == [Claim(100, 49_000, 50_100, 900, True)]
+    assert claims_of_weight(told) == [Claim(100, 49_000, 50_100, 900, True, ((100, 49_000), (1_500, 50_100)))]
 
 
 def test_a_final_of_nothing_takes_its_provisional_back():
@@ -30,6 +30,12 @@ def test_a_change_is_found_with_its_delay_and_its_error():
     result = matched([Change(1_000, 50_000)], [Claim(1_300, 40_000, 51_000)])
     (outcome,) = result.outcomes
     assert (outcome.how, outcome.delay_ms, outcome.error_mg, result.false) == (AT_ONCE, 300, 1_000, ())
+
+
+def test_a_first_word_that_is_far_off_is_not_when_the_change_was_known():
+    claim = Claim(1_200, 900_000, 50_500, words=((1_200, 900_000), (2_600, 50_500)))
+    (outcome,) = matched([Change(1_000, 50_000)], [claim]).outcomes
+    assert (outcome.how, outcome.delay_ms) == (AT_ONCE, 1_600)
 
 
 def test_what_is_known_before_the_hand_is_off_has_no_delay():
