@@ -35,12 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=0, metavar="N", help="stop after N lines; without it at Ctrl-C")
     parser.add_argument("--changes", action="store_true", help="print only what differs from the line before")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print")
+    parser.set_defaults(error=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print until --count is reached; a fault when nothing that came could be understood."""
     from cart.edge.shop_scale import ShopLine, ShopScale, find_protocol
 
+    if args.count < 0 or (args.baud is not None and args.baud <= 0):
+        args.error("--count and --baud: a number above 0")
     protocol = find_protocol(args.protocol)
     baud, framing = args.baud or protocol.baud, args.framing or protocol.framing
     clock = SystemClock()
@@ -52,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         while not args.count or lines < args.count:
             for said in scale.look():
                 understood = understood or _understood(said)
-                if args.changes and _differs_not(said, last):
+                if args.changes and _same(said, last):
                     continue
                 last, lines = said, lines + 1
                 print(_line(said, (clock.monotonic_ns() - start_ns) // MS_NS, args.output), flush=True)
@@ -71,7 +74,7 @@ def _understood(said: Indication) -> bool:
     return said.kind != Kind.SILENT and said.why not in (GARBLED, LATE)
 
 
-def _differs_not(said: Indication, last: Indication | None) -> bool:
+def _same(said: Indication, last: Indication | None) -> bool:
     if last is None:
         return False
     return (said.kind, said.mass_mg, said.net, said.why) == (last.kind, last.mass_mg, last.net, last.why)

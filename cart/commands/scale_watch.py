@@ -233,7 +233,8 @@ def _weight(view: View) -> str:
         return "none: uncalibrated"
     now_mg = view.mass_mg(view.now_counts())
     if view.stands_mg is not None:
-        return f"{grams(view.weight.gross_mg or view.stands_mg)}  stands"
+        followed_mg = view.weight.gross_mg  # None for a moment; 0 is a weight
+        return f"{grams(view.stands_mg if followed_mg is None else followed_mg)}  stands"
     return f"about {grams(now_mg)}  {view.weight.motion}, not at rest" if now_mg is not None else "none: no_data"
 
 

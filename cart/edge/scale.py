@@ -64,15 +64,18 @@ class Line(Protocol):
 class SerialLine:
     """A serial port held for us alone; any URL that pyserial knows.
 
+    write_timeout_s  after which a port that takes no bytes counts as lost; None where nothing is written
     Raises Fault SCALE-PORT-MISSING, -DENIED or -BUSY, which names the holder where it is known.
     """
 
-    def __init__(self, url: str, baud: int, lock_dir: Path = LOCK_DIR) -> None:
+    def __init__(self, url: str, baud: int, lock_dir: Path = LOCK_DIR, write_timeout_s: float | None = None) -> None:
         lock = PortLock(url, lock_dir)
         if holder := lock.holder():
             raise Fault("SCALE-PORT-BUSY", f"{url}: {holder} has it")
         try:
-            self._port = serial.serial_for_url(url, baudrate=baud, timeout=0, exclusive=True)
+            self._port = serial.serial_for_url(
+                url, baudrate=baud, timeout=0, write_timeout=write_timeout_s, exclusive=True
+            )
         except (*LOST, ValueError) as error:
             number = getattr(error, "errno", None) or (error.args[0] if error.args else None)
             raise Fault(_CODES.get(number, "SCALE-PORT-MISSING"), f"{url}: {error}") from None

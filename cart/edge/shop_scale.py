@@ -51,8 +51,7 @@ class ShopLine(SerialLine):
 
     def __init__(self, url: str, baud: int) -> None:
         try:
-            super().__init__(url, baud)
-            self._port.write_timeout = WRITE_TIMEOUT_S
+            super().__init__(url, baud, write_timeout_s=WRITE_TIMEOUT_S)
         except Fault as fault:
             raise Fault("SHOP-SCALE-PORT", f"{fault.detail}; ports here: {ports_here()}") from None
 

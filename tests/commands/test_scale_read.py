@@ -94,6 +94,14 @@ def test_an_unknown_protocol_is_told_with_the_list(capsys, verb, tmp_path):
     assert "toledo-8217, toledo-8217-lb, nci, mt-sics, cas-ecr, cas-22, sma" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [("--count", "-1"), ("--baud", "0"), ("--baud", "-9600")])
+def test_a_count_or_a_speed_that_is_none_is_usage(capsys, tmp_path, words):
+    with pytest.raises(SystemExit) as end:
+        main(["scale", "read", "--protocol", "nci", str(tmp_path / "none"), *words])
+    assert end.value.code == 2
+    assert "a number above 0" in capsys.readouterr().err
+
+
 def test_a_port_that_is_not_there_is_told_with_those_that_are(capsys, tmp_path):
     code, _, err = read(capsys, "--protocol", "sma", tmp_path / "none")
     assert code == 4
