@@ -61,7 +61,7 @@ class CellPort:
         # The slave stays open here, or the master fails while no daemon runs.
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        fresh = self.link.with_name(f".{NAME}.new")
+        fresh = self.link.with_name(f".{self.link.name}.new")
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(os.ttyname(self._slave))
         fresh.replace(self.link)

@@ -127,6 +127,13 @@ def test_an_unplugged_port_is_gone_and_a_new_one_takes_its_name(tmp_path):
     port.unplug()
 
 
+def test_two_ports_in_one_folder_are_not_in_each_others_way(tmp_path):
+    (tmp_path / ".loadcell.new").mkdir()  # where the other one is just being made
+    port = CellPort(tmp_path, "shop-scale")
+    assert port.plugged
+    port.unplug()
+
+
 def test_bytes_that_nobody_reads_are_dropped_and_counted(tmp_path):
     port = CellPort(tmp_path)
     for _ in range(200):
