@@ -20,9 +20,10 @@ SYSTEM_FILE = Path("/etc/cart/cart.toml")
 FILE_BYTES_MAX = 100_000
 
 
-def _whole(lo: int, hi: int, unit: str, meaning: str) -> msgspec.Meta:
-    """Describe a whole number from `lo` to `hi`; `unit` is empty for a plain count."""
-    return msgspec.Meta(ge=lo, le=hi, description=meaning, extra={"unit": unit, "form": f"{lo} to {hi}"})
+def _whole(lo: int, hi: int, unit: str, meaning: str, step: int = 1) -> msgspec.Meta:
+    """Describe a whole number from `lo` to `hi`, a multiple of `step`; `unit` is empty for a plain count."""
+    form = f"{lo} to {hi}" + (f" in steps of {step}" if step > 1 else "")
+    return msgspec.Meta(ge=lo, le=hi, multiple_of=step, description=meaning, extra={"unit": unit, "form": form})
 
 
 def _text(pattern: str, form: str, meaning: str) -> msgspec.Meta:
@@ -167,7 +168,7 @@ class Decision(_Section):
 class Weight(_Section):
     """How changes of load are found."""
 
-    samples_per_s: Annotated[int, _whole(10, 1_000, "readings per second", "rate of the converter")] = 80
+    samples_per_s: Annotated[int, _whole(80, 640, "readings per second", "rate of the converter", step=80)] = 80
     step_mg: Annotated[int, _whole(1_000, 1_000_000, "milligrams", "smallest change told while standing")] = 6_000
     rolling_step_mg: Annotated[
         int, _whole(1_000, 1_000_000, "milligrams", "the same while rolling; smaller ones wait for a standstill")
@@ -322,6 +323,7 @@ def _key_text(section: str, key: str, kind: type[_Section], hint: Any) -> KeyTex
         default=getattr(kind(), key),
         lo=meta.ge,
         hi=meta.le,
+        step=int(meta.multiple_of or 1),
         pattern=meta.pattern,
         form=meta.extra["form"],
         unit=meta.extra["unit"],

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 
 class KeyText(NamedTuple):
-    """What is known about one key: a whole number from lo to hi, or a text that matches pattern.
+    """What is known about one key: a whole number from lo to hi in steps, or a text that matches pattern.
 
     form  the range or the pattern in words
     unit  empty for texts and plain counts
@@ -22,6 +22,7 @@ class KeyText(NamedTuple):
     default: int | str
     lo: int | None
     hi: int | None
+    step: int
     pattern: str | None
     form: str
     unit: str
@@ -76,7 +77,7 @@ def _complaint(key: str, value: object, known: dict[str, KeyText]) -> str:
     if type(value) is not type(text.default):
         wanted = "a whole number" if isinstance(text.default, int) else "a text"
         return f"must be {wanted} ({text.limits}), not {_kind_name(value)}"
-    if isinstance(value, int) and not (text.lo or 0) <= value <= (text.hi or 0):
+    if isinstance(value, int) and (value % text.step or not (text.lo or 0) <= value <= (text.hi or 0)):
         return f"{value} is outside {text.limits}"
     if isinstance(value, str) and not re.fullmatch(text.pattern or "", value):
         return f"{value!r} is not {text.limits}"

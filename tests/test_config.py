@@ -10,6 +10,8 @@ import pytest
 
 from cart import config
 from cart.__main__ import main
+from cart.core import weight
+from cart.core.weight_values import Calibration, Limits
 from cart.faults import EXIT_CONFIGURATION, Fault
 from tools import write_texts
 
@@ -175,3 +177,13 @@ def test_what_the_core_takes_is_configured_whole_with_the_same_defaults(section,
 def test_text_that_the_parser_cannot_hold_is_a_fault(tmp_path, text):
     (told,) = faults_of(tmp_path, text)
     assert told.startswith("cart.toml:1: not TOML: ")
+
+
+def test_every_rate_that_is_taken_is_one_the_weight_can_use(tmp_path):
+    (file := tmp_path / "cart.toml").write_text("[weight]\nsamples_per_s = 100\n", encoding="utf-8")
+    with pytest.raises(config.ConfigFault, match=r"weight\.samples_per_s: 100 is outside 80 to 640 in steps of 80"):
+        config.load(file)
+    for samples_per_s in (80, 160, 320, 640):
+        file.write_text(f"[weight]\nsamples_per_s = {samples_per_s}\n", encoding="utf-8")
+        limits = Limits(**config.to_dict(config.load(file))["weight"])
+        assert weight.initial(Calibration(1, 0), limits).limits.samples_per_s == samples_per_s
