@@ -78,12 +78,11 @@ def _expiry(record: CalibrationRecord, now_ms: int) -> Finding:
 def _corners(record: CalibrationRecord) -> Finding:
     if not record.corners_mg:
         return Finding(WARN, "corners", "were not tested", "cart scale calibrate")
-    # The mass itself is not in the record: what the corners read on the average is near enough for its permitted error.
-    mean_mg = sum(record.corners_mg) // len(record.corners_mg)
-    apart_mg = max(record.corners_mg) - min(record.corners_mg)
-    limit_mg = 2 * mpe_mg(mean_mg, record.e_mg)
-    text = f"{apart_mg} mg apart at {mean_mg // 1_000} g" + (", trimmed" if record.trims_ppm else "")
-    if apart_mg <= limit_mg:
+    load_mg = record.corner_load_mg()
+    off_mg = max(abs(corner_mg - load_mg) for corner_mg in record.corners_mg)
+    limit_mg = mpe_mg(load_mg, record.e_mg)
+    text = f"off by {off_mg} mg at most at {load_mg // 1_000} g" + (", trimmed" if record.trims_ppm else "")
+    if off_mg <= limit_mg:
         return Finding(OK, "corners", text)
     return Finding(WARN, "corners", f"{text}; {limit_mg} mg is permitted", "cart scale calibrate")
 

@@ -81,7 +81,11 @@ def test_corners_that_were_not_tested_or_differ_are_said(cart):
     assert found(scale_checks.calibration, cart(corners_mg=()))["corners"].text == "were not tested"
     far = (5_000_000, 5_000_000, 5_000_000, 5_012_000)
     finding = found(scale_checks.calibration, cart(corners_mg=far))["corners"]
-    assert (finding.state, "10000 mg is permitted" in finding.text) == ("!", True)
+    assert (finding.state, "12000 mg at most at 5000 g; 5000 mg is permitted" in finding.text) == ("!", True)
+    assert found(scale_checks.calibration, cart(corners_mg=far, corner_mass_mg=5_004_000))["corners"].state == "!"
+    near = tuple(corner + 4_000 for corner in RECORD.corners_mg)
+    assert found(scale_checks.calibration, cart(corners_mg=near, corner_mass_mg=5_004_000))["corners"].state == "ok"
+    assert found(scale_checks.calibration, cart(corners_mg=near))["corners"].state == "!"
 
 
 class Speaking(SerialLine):

@@ -246,6 +246,7 @@ def _record(args: argparse.Namespace, head: Head, at: Procedure, desk: Desk, wal
         gravity_um_s2=_gravity_um_s2(args),
         expires_ms=_expires_ms(args, wall_ms),
         trims_ppm=found.line.trims_ppm,
+        corner_mass_mg=head.plan.corner_mg,
     )
 
 

@@ -30,7 +30,7 @@ class Legal:
 
     software    hash of the legally relevant part, "" where it is not known
     parameters  hash of all that prices rest on, "" where changes of it are not kept
-    converter   serial number in the calibration record, "" for any
+    converter   serial number in the calibration record, "" for any;  samples_per_s, gain: as set there, 0 for any
     expires_ms  Unix time from which the calibration no longer holds, 0 for never
     """
 
@@ -38,6 +38,8 @@ class Legal:
     software: str = ""
     parameters: str = ""
     converter: str = ""
+    samples_per_s: int = 0
+    gain: int = 0
     expires_ms: int = 0
 
 
@@ -121,7 +123,9 @@ def heard(
 ) -> LegalState:
     """Return the state after something that the converter said."""
     if isinstance(event, CellIdentified):
-        return replace(state, converter=event.serial)
+        # At another rate the half second of rest is another time, and at another gain a count is another mass.
+        alike = legal.samples_per_s in (0, event.samples_per_s) and legal.gain in (0, event.gain)
+        return replace(state, converter=event.serial if alike else "")
     if isinstance(event, CellAccelerated):
         return _lean(replace(state, readings=reading.accelerated(state.readings, event)), legal, world)
     readings, values = reading.sampled(state.readings, event, scale)

@@ -134,8 +134,9 @@ def _fault(readings: Readings, event: LoadSampled, scale: Scale) -> str:
         flags |= value
     if flags & FLAG_SUPPLY:
         return "supply_low"
-    cells = max((len(x) for x in event.channels), default=1)
-    saturated = not all(COUNTS_MIN * cells < counts < COUNTS_MAX * cells for counts in event.counts)
+    # Of four cells each: the sum of one at the end of its range and three that are not looks well.
+    cells = event.channels or (event.counts,)
+    saturated = not all(COUNTS_MIN < counts < COUNTS_MAX for each in cells for counts in each)
     untrimmed = bool(scale.trims_ppm) and any(len(x) != len(scale.trims_ppm) for x in event.channels or ((),))
     if flags & FLAGS_FAULTY or event.dropped or saturated or untrimmed:
         return "fault"

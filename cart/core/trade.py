@@ -48,7 +48,9 @@ def followed(state: State, event: Event) -> Done:
     match event:
         case LoadSampled() | CellAccelerated() | CellIdentified():
             cell = setup.calibration
-            scale = Scale(cell.counts_per_kg, cell.zero_counts, setup.weight.samples_per_s, cell.trims_ppm)
+            # Of a sealed scale the record says the rate: no key of cart.toml makes its half second of rest shorter.
+            samples_per_s = setup.legal.samples_per_s or setup.weight.samples_per_s
+            scale = Scale(cell.counts_per_kg, cell.zero_counts, samples_per_s, cell.trims_ppm)
             state = replace(state, legal=legal.heard(state.legal, event, setup.legal, scale, world))
         case Tick():
             state = replace(state, legal=legal.ticked(state.legal, setup.legal, world))

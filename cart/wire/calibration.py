@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from cart.core.calibration_fit import mass_mg
 from cart.core.weight_values import Calibration
 
 SCHEMA = 1
@@ -54,6 +55,7 @@ class CalibrationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     gravity_um_s2    acceleration of free fall where it was made
     expires_ms       Unix time from which it should be made anew; None: VALID_MS after wall_ms
     trims_ppm        of four cells, in millionths: counts, here and in points, are the trimmed sum
+    corner_mass_mg   what lay on the corners; 0 where an older record does not say
     """
 
     cart: str
@@ -71,6 +73,7 @@ class CalibrationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     gravity_um_s2: int | None = None
     expires_ms: int | None = None
     trims_ppm: tuple[int, ...] = ()
+    corner_mass_mg: int = 0
     event_counter: int = 1
     prev_sha256: str = NO_SHA256
     sha256: str = ""
@@ -79,6 +82,16 @@ class CalibrationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     def calibration(self) -> Calibration:
         """Return what the weight needs of it."""
         return Calibration(self.counts_per_kg, self.zero_counts, self.trims_ppm)
+
+    def corner_load_mg(self) -> int:
+        """Return the mass that lay on the corners; an older record's is the point nearest to what they read."""
+        assert self.corners_mg
+        read_mg = sum(self.corners_mg) // len(self.corners_mg)
+        return self.corner_mass_mg or min((point.mass_mg for point in self.points), key=lambda mg: abs(mg - read_mg))
+
+    def error_mg(self, point: Point) -> int:
+        """Return how far a point lies from the line."""
+        return mass_mg(point.counts_mean, self.zero_counts, self.counts_per_kg) - point.mass_mg
 
     def expires_at_ms(self) -> int:
         """Return the Unix time from which the calibration should be made anew."""
@@ -163,6 +176,7 @@ def _faults(record: CalibrationRecord, before: CalibrationRecord | None) -> Iter
     yield len(record.points) < POINTS_MIN, f"fewer than {POINTS_MIN} points"
     yield len(record.corners_mg) not in (0, 4), "corners_mg does not hold four corners"
     yield len(record.trims_ppm) not in (0, 4), "trims_ppm does not hold four trims"
+    yield record.corner_mass_mg < 0, "corner_mass_mg is below 0"
     yield not 0 < record.e_mg <= record.max_mg, "e_mg is not between 1 and max_mg"
 
 

@@ -148,7 +148,7 @@ def test_led_to_its_end_there_is_a_record_that_weighs_right(tmp_path):
     assert (record.operator, record.converter.serial, record.event_counter) == ("tester", "SIM-0001", 1)
     assert [point.mass_mg for point in record.points] == [0, 1_000_000, 2_000_000, 5_000_000, 2_000_000, 0]
     assert all(abs(corner - 5_000_000) < 5_000 for corner in record.corners_mg)
-    assert (record.max_mg, record.e_mg) == (10_000_000, 5_000)
+    assert (record.max_mg, record.e_mg, record.corner_mass_mg) == (10_000_000, 5_000, 5_000_000)
     assert abs(record.gravity_um_s2 - 9_807_400) < 1_000
     assert record.temperature_centi_c == 2_150
     assert len(who.facts("ask")) == len(who.facts("taken")) == TASKS

@@ -6,13 +6,17 @@ from dataclasses import fields, replace
 
 import pytest
 
+from cart.core import legal, legal_reading, legal_rules, taps, trade, trade_view
 from cart.core import legal_profile as profile
-from cart.core import legal_reading, legal_rules, taps, trade_view
-from cart.core.events import LoadSampled
+from cart.core.catalog import Catalog
+from cart.core.events import CellIdentified, LoadSampled
+from cart.core.legal import Legal
 from cart.core.legal_profile import HB44, MULTI, R76, SINGLE, Instrument, Range, Rules
 from cart.core.legal_reading import Readings, Scale
 from cart.core.legal_rules import ACTS, RULES, SHOW, TARE, TRADE, Facts
+from cart.core.step import initial
 from cart.sim.runner import Simulated
+from cart.sim.virtual import setup_of
 from tests.core.legal_bench import Bench
 
 READY = Facts(SINGLE, load_mg=600_000, net_mg=100_000, tared=True)
@@ -154,6 +158,32 @@ def test_four_cells_are_trimmed_and_a_line_without_them_is_no_weight():
         readings, values = read(readings, batch, ((200, 100, 300, 200),) * 8)
     assert values == (810,)
     assert read(readings, 10, ())[0].fault == "fault"
+
+
+def test_one_of_four_cells_at_the_end_of_its_range_is_no_weight():
+    times = tuple(12_500 * n for n in range(8))
+    for cell, fault in ((0x7FFFFE, ""), (0x7FFFFF, "fault"), (-0x800000, "fault")):
+        channels = ((cell, 200, 200, 200),) * 8
+        event = LoadSampled(1, 8, times, (cell + 600,) * 8, (0,) * 8, 0, channels)
+        assert legal_reading.sampled(Readings(), event, Scale(1_000, 0))[0].fault == fault
+
+
+@pytest.mark.parametrize("otherwise", [{"gain": 64}, {"samples_per_s": 320}, {"serial": "B2"}])
+def test_a_converter_that_is_set_otherwise_than_when_it_was_calibrated_is_another_one(otherwise):
+    bench = Bench(converter="A1", samples_per_s=80, gain=128)
+    identity = CellIdentified(bench.world.t_ns, 1, "", "A1", "HX711", 128, 80, "0000")
+    for heard, state in ((identity, 0), (replace(identity, **otherwise), "wrong_converter"), (identity, 0)):
+        bench.state = legal.heard(bench.state, heard, bench.legal, None, bench.world)
+        assert bench.net_g == state
+
+
+def test_of_a_sealed_scale_the_calibration_says_the_rate():
+    """A key of cart.toml must not make the time shorter for which a load must rest."""
+    setup = setup_of(Catalog("v", "EUR", ()))
+    setup = replace(setup, weight=replace(setup.weight, samples_per_s=160), legal=Legal(samples_per_s=80))
+    event = LoadSampled(1, 8, tuple(12_500 * n for n in range(8)), (setup.calibration.zero_counts,) * 8, (0,) * 8)
+    state, _ = trade.followed(initial(setup), event)
+    assert len(state.legal.readings.parts_mg) == 1
 
 
 def test_a_price_that_the_shopper_did_not_see_is_refused():

@@ -108,6 +108,7 @@ def test_with_the_jumper_closed_and_all_as_verified_the_cart_weighs_for_trade(tm
         True, "A1", "HB44", True,
     )  # fmt: skip
     assert legal.expires_ms == record.expires_at_ms()
+    assert (legal.samples_per_s, legal.gain) == (80, 128)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_sealed_cart_weighs_with_the_cell_on_its_port_only(tmp_path, unchanged
         return app._legal(settings, record)
 
     assert legal("serial:/dev/cart-loadcell")[1]
-    with pytest.raises(Fault, match="LEGAL-SEAL-BAD.*not the cell"):
+    with pytest.raises(Fault, match=r"LEGAL-SEAL-BAD.*not the cell"):
         legal(device)
 
 
@@ -195,7 +196,10 @@ def test_what_prices_rest_on_has_another_fingerprint_after_every_change(tmp_path
         ({"expires_ms": 1_500}, "expired"),
         ({"corners_mg": ()}, "corners"),
         ({"corners_mg": (5_000_000, 5_000_000, 5_000_000, 5_006_000)}, "corner 4"),
-        ({"residual_max_mg": 3_751}, "half of the MPE"),
+        ({"corners_mg": (5_003_000,) * 4, "corner_mass_mg": 4_997_000}, "corner 4"),
+        # 1 kg read as 1,002 g: within the MPE of Max, and not within half of its own.
+        ({"points": (*POINTS[:1], Point(1_000_000, 100_200, 0, 80), *POINTS[1:])}, "half of the MPE"),
+        ({"points": (*POINTS, Point(1_000_000, 100_260, 0, 80))}, "more than the MPE"),
     ],
 )
 def test_a_scale_that_is_not_fit_is_not_put_forward(changed, words):
@@ -204,7 +208,7 @@ def test_a_scale_that_is_not_fit_is_not_put_forward(changed, words):
 
 
 def test_a_fit_one_is():
-    record = calibrated()
+    record = calibrated(points=(*POINTS, Point(1_000_000, 100_240, 0, 80)))
     assert unfit(sealed_with(record), record, now_ms=2_000) == ()
 
 
