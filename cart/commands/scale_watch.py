@@ -58,9 +58,9 @@ def run(args: argparse.Namespace) -> int:
     calibration = _calibration(args.calibration or Path(settings.scale.calibration), practice=cell is not None)
     view = View(calibration, _limits(settings), clock.monotonic_ns())
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    source.start(events.put)
     try:
         with log_unheard():
+            source.start(events.put)
             _show(args, view, events, clock, cell)
     except KeyboardInterrupt:
         print(file=sys.stderr)

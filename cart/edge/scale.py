@@ -10,6 +10,7 @@ see `port_lock`.
 from __future__ import annotations
 
 import errno
+import os
 import logging
 import termios
 import threading
@@ -78,7 +79,11 @@ class SerialLine:
             )
         except (*LOST, ValueError) as error:
             number = getattr(error, "errno", None) or (error.args[0] if error.args else None)
-            raise Fault(_CODES.get(number, "SCALE-PORT-MISSING"), f"{url}: {error}") from None
+            # pyserial says the name twice and the number too; what the system calls it says all of that.
+            known = isinstance(number, int) and number in errno.errorcode
+            raise Fault(
+                _CODES.get(number, "SCALE-PORT-MISSING"), f"{url}: {os.strerror(number) if known else error}"
+            ) from None
         self._lock = lock
         lock.take()
         if (descriptor := getattr(self._port, "fd", None)) is not None:

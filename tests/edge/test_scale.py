@@ -95,6 +95,12 @@ def readings(heard, count):
     return batches
 
 
+def test_a_port_that_is_not_there_is_named_once_with_its_reason(tmp_path):
+    with pytest.raises(Fault) as refused:
+        SerialLine(str(tmp_path / "cart-loadcell"), 115_200)
+    assert str(refused.value) == f"SCALE-PORT-MISSING: {tmp_path / 'cart-loadcell'}: No such file or directory"
+
+
 def test_every_reading_arrives_once_in_order_in_batches(cable, reader, heard):
     for first in range(0, 200, 20):
         cable.send(lines(first, 20))
