@@ -10,8 +10,8 @@ see `port_lock`.
 from __future__ import annotations
 
 import errno
-import os
 import logging
+import os
 import termios
 import threading
 from collections.abc import Callable
