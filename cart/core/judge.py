@@ -66,7 +66,11 @@ def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int, *, seen
     if old is None or abs(moved_mg) > REFINED_MG:
         state = replace(state, changed_ns=state.t_ns)
     state = replace(state, expected_mg=expected)
-    return judge(lives.with_live(state, live), live)
+    state, effects = judge(lives.with_live(state, live), live)
+    if all(doubt.seen for doubt in state.trip.doubts):
+        return state, effects
+    state, more = rejudge_unexplained(state)  # a part of what nobody saw come may have been weighed by now
+    return state, (*effects, *more)
 
 
 def rejudge_unexplained(state: State) -> Judged:
@@ -169,11 +173,11 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
 def _scans_for(state: State, live: Live) -> tuple[Scan, ...]:
     """Return the scans that may explain the change: an explained one is not open to later scans.
 
-    Nor is a name that waits for its lot to be weighed again.
+    Nor is an older doubt open to a name that waits for its lot to be weighed again.
     """
     trip = state.trip
     if not live.scans:
-        promised = {x.product_id for x in trip.doubts if x.step_id != live.step_id and not x.seen}
+        promised = {x.product_id for x in trip.doubts if 0 < live.doubt_id < x.id and not x.seen}
         return tuple(scan for scan in trip.scans if scan.source == "code" or scan.product_id not in promised)
     used = {scan.id for scan in live.scans}
     limit_ns = live.t_accept_ns + SCAN_AFTER_NS

@@ -362,3 +362,27 @@ def test_a_lot_half_weighed_at_a_restart_is_priced_by_the_standstill_after_it():
     stand(cart, 406_000)
     cart.wait(3_000)
     assert [(line.mass_mg, line.settled) for line in cart.state.trip.lines] == [(406_000, True)]
+
+
+def test_of_two_lots_that_nobody_saw_land_each_is_weighed_again():
+    cart = shopping()
+    plum = replace(PEAR, id="plum", name="Plums", price_minor=399, label="Plum")
+    cart.state = replace(cart.state, setup=replace(SETUP, catalog=Catalog("1", "EUR", [*SHOP, plum])))
+    cart.scan(PEAR)
+    cart.scan(plum)
+    cart.wait(1_000)
+    stand(cart, 850_000 + 410_000)
+    cart.wait(3_000)
+    asked = []
+    for _ in range(2):
+        asked.append(cart.state.trip.prompt.args[0])
+        mass_mg = {"Pears": 850_000, "Plums": 410_000}[asked[-1]]
+        for delta_mg in (-mass_mg, mass_mg):
+            cart.load(delta_mg)
+            cart.wait(3_000)
+    assert sorted(asked) == ["Pears", "Plums"]
+    assert cart.state.trip.doubts == ()
+    assert sorted((x.product_id, round(x.mass_mg, -4)) for x in cart.state.trip.lines) == [
+        ("pear", 850_000),
+        ("plum", 410_000),
+    ]
