@@ -148,15 +148,16 @@ def ticked(state: LegalState, legal: Legal, world: World) -> LegalState:
 
 
 def lost(state: LegalState) -> LegalState:
-    """Return the state after the port or the line failed."""
-    return _void(replace(state, readings=reading.broken(state.readings), values_mg=()), "fault")
+    """Return the state after the port or the line failed: what answers next must say anew who it is."""
+    return _void(replace(state, readings=reading.broken(state.readings), values_mg=(), converter=""), "fault")
 
 
 # -- what is asked for ------------------------------------------------------------------
 
 
 def facts(state: LegalState, legal: Legal, world: World) -> Facts:
-    """Return what the table of rules is asked about."""
+    """Return what the table of rules is asked about, at the world's time: a tap may come before the tick."""
+    state = ticked(state, legal, world)
     load_mg = state.values_mg[-1] - state.zero_mg if state.values_mg else None
     tilt = reading.tilt_ug(state.readings, world.t_ns)
     since_ns = state.readings.since_ns
@@ -248,6 +249,7 @@ def price_minor(net_mg: int, unit_price_minor: int) -> int:
 
 def indication(state: LegalState, legal: Legal, world: World) -> Indication:
     """Return what may be shown now: each rounded from the unrounded, so shown net need not be shown gross less tare."""
+    state = ticked(state, legal, world)
     now = facts(state, legal, world)
     why = rules.refusal(now, SHOW)
     if why:

@@ -136,6 +136,38 @@ def test_a_minute_voids_the_tare():
     assert bench.wait(1_000).state.voided == "age"
 
 
+@pytest.mark.parametrize("mobile", [True, False])
+@pytest.mark.parametrize("later_ms", [301, 60_001])
+def test_a_tap_that_comes_before_the_tick_prices_nothing_that_is_over(mobile, later_ms):
+    bench = Bench(replace(SINGLE, mobile=mobile)).set(session=True, goods=True).put(500)
+    assert bench.tare() == ""
+    assert bench.put(1_000).refused == ""
+    bench.world = replace(bench.world, t_ns=bench.world.t_ns + later_ms * 1_000_000)
+    assert bench.weight is None
+    assert (bench.shown.net_mg, bench.tare()) == (None, "fault")
+
+
+def test_a_tare_of_more_than_a_minute_prices_nothing_between_two_ticks():
+    bench = weighing().put(1_000)
+    while bench.world.t_ns - bench.state.tare.t_ns < 59_900_000_000:
+        bench.batch()
+    assert bench.refused == ""
+    bench.world = replace(bench.world, t_ns=bench.state.tare.t_ns + 60_000_000_001)
+    assert bench.refused == "no_tare"
+
+
+def test_what_answers_after_the_port_was_lost_must_say_anew_who_it_is():
+    bench = Bench(converter="SIM-0001", warm=False)
+    says = CellIdentified(0, 1, "1", "SIM-0001", "HX711", 128, 80, "0000")
+    bench._hear(says)
+    bench.wait(7_000).set(session=True, goods=True).put(500)
+    assert bench.tare() == ""
+    bench.state = legal.lost(bench.state)
+    assert bench.put(1_000, wait_ms=8_000).tare() == "wrong_converter"
+    bench._hear(says)
+    assert bench.tare() == ""
+
+
 def test_a_tare_is_only_ever_commanded():
     bench = Bench().set(session=True, goods=True)
     for grams in (500, 900, 0, 3_000):
