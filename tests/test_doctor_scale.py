@@ -15,8 +15,8 @@ from cart.scale_checks import MS_PER_DAY
 from cart.wire import recording
 from cart.wire.calibration import CalibrationRecord, Converter, Point
 from cart.wire.loadcell import Identity, encode
-from tools.measure_port import Cable
-from tools.measure_port import Converter as Voice
+from tools.port_trial import Cable
+from tools.port_trial import Converter as Voice
 
 RECORD = CalibrationRecord(
     cart="cart-1",
@@ -55,7 +55,7 @@ def test_a_good_record_is_three_times_well(cart):
     findings = found(scale_checks.calibration, cart())
     assert {finding.state for finding in findings.values()} == {"ok"}
     assert "10 days old" in findings["calibration"].text
-    assert "3000 mg apart at 5000 g" in findings["corners"].text
+    assert "off by 2000 mg at most at 5000 g" in findings["corners"].text
 
 
 @pytest.mark.parametrize(

@@ -134,8 +134,8 @@ def tiles_kept() -> float:
     return field(moving(), "summary.tiles.false_in_basket")
 
 
-@bar("weigh-conserved", "simulated, all motions: standstills at which what was told is not what happened", "=", 0,
-     "standstills", BENCH)  # fmt: skip
+@bar("weigh-conserved", "simulated, all motions: standstills at which what was told is not what happened, within 3"
+     " sigma and 12 g of drift", "=", 0, "standstills", BENCH)  # fmt: skip
 def conserved() -> float:
     """Standstills that do not add up within 3 of the weight's own sigmas and the drift's bound."""
     ran = [(standing(), "standing"), (moving(), "strolling"), (moving(), "tiles")]

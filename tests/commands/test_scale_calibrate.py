@@ -33,7 +33,7 @@ from cart.wire import calibration_journal
 from cart.wire.cell_events import CellEvents
 from cart.wire.loadcell import Identity, decode_line, encode, encode_weight
 from tests.terminal_window import Window
-from tools.measure_port import Cable
+from tools.port_trial import Cable
 
 TASKS = 11
 

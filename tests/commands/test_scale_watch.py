@@ -18,7 +18,7 @@ from cart.edge.scale_view import FLAG_NAMES, View, flags_named
 from cart.faults import EXIT_HARDWARE
 from cart.wire.loadcell import encode_weight
 from tests.terminal_window import Window
-from tools.measure_port import Cable, Converter
+from tools.port_trial import Cable, Converter
 
 CALIBRATION = Calibration(52_429, 335_432)
 

@@ -24,8 +24,9 @@ from cart.edge.scale import ScaleReader, SerialLine
 from cart.faults import Fault
 from cart.wire.cell_events import CellEvents
 from cart.wire.loadcell import WeightLine
-from tools import measure_port
-from tools.measure_port import FAULTS, Cable, Converter, Trial
+from tools import measure_port, port_trial
+from tools.measure_port import FAULTS
+from tools.port_trial import Cable, Converter, Trial
 
 WAIT_S = 10
 
@@ -49,7 +50,7 @@ def test_a_fault_is_named_within_a_second_and_weighs_nothing(named, name):
 
 def test_the_trial_would_see_a_fault_that_has_no_name(tmp_path, monkeypatch):
     """A line that goes on as before is not named: the trial itself can fail."""
-    monkeypatch.setattr(measure_port, "DEADLINE_NS", 3_000_000_000)
+    monkeypatch.setattr(port_trial, "DEADLINE_NS", 3_000_000_000)
     monkeypatch.setitem(FAULTS, "nothing", (lambda trial: None, frozenset({"no_data"})))
     assert measure_port.name_fault("nothing", tmp_path)[0] == -1
 
