@@ -39,7 +39,7 @@ from cart.edge.calibration_desk import WAIT_S, Desk
 from cart.edge.calibration_file import Journal, append_calibration, read_records
 from cart.edge.operator import Operator
 from cart.faults import EXIT_OK, Fault
-from cart.wire.calibration import CalibrationRecord, Converter, Point
+from cart.wire.calibration import LEVEL_UG_MAX, CalibrationRecord, Converter, Point
 from cart.wire.calibration_journal import Head
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ def calibrate(args: argparse.Namespace, settings: config.Config, path: Path, des
     """Lead the operator through all of it and append the record at `path`; a Fault where it stops before."""
     journal, finished = Journal(path), False
     try:
-        at = _begin(args, who, journal, _head(args, settings, desk))
+        head = _head(args, settings, desk)
+        _level_ug(desk)
+        at = _begin(args, who, journal, head)
         head = journal_head(journal)
         at = desk.guide(who, journal, at)
         before = read_records(path)[-1] if path.exists() else None
@@ -247,7 +249,17 @@ def _record(args: argparse.Namespace, head: Head, at: Procedure, desk: Desk, wal
         expires_ms=_expires_ms(args, wall_ms),
         trims_ppm=found.line.trims_ppm,
         corner_mass_mg=head.plan.corner_mg,
+        level_ug=_level_ug(desk),
     )
+
+
+def _level_ug(desk: Desk) -> tuple[int, ...]:
+    """Return what the accelerometer reads; Fault where that is no offset of its own: on a slope masses weigh less."""
+    level_ug = desk.level_ug()
+    if max(map(abs, level_ug), default=0) > LEVEL_UG_MAX:
+        lean = " and ".join(f"{part // 1_000}/1000" for part in level_ug)
+        raise Fault("CALIBRATION-STOPPED", f"the cart leans by {lean}: stand it on a level floor, then with --restart")
+    return level_ug
 
 
 def _point(mass_mg: int, mean: Mean) -> Point:

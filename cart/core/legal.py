@@ -31,6 +31,7 @@ class Legal:
     software    hash of the legally relevant part, "" where it is not known
     parameters  hash of all that prices rest on, "" where changes of it are not kept
     converter   serial number in the calibration record, "" for any;  samples_per_s, gain: as set there, 0 for any
+    level_ug    what the accelerometer's level parts read on a level floor: no such chip is mounted, or made, exactly
     expires_ms  Unix time from which the calibration no longer holds, 0 for never
     """
 
@@ -40,6 +41,7 @@ class Legal:
     converter: str = ""
     samples_per_s: int = 0
     gain: int = 0
+    level_ug: tuple[int, int] = (0, 0)
     expires_ms: int = 0
 
 
@@ -171,7 +173,7 @@ def facts(state: LegalState, legal: Legal, world: World) -> Facts:
         warm_ms=0 if since_ns is None else (world.t_ns - since_ns) // NS_PER_MS,
         stable=_stable(state, legal),
         rolling=world.rolling,
-        lean=None if tilt is None else reading.lean_permille(tilt),
+        lean=None if tilt is None else reading.lean_permille(tilt, legal.level_ug),
         leaned=state.leaned,
         tared=state.tare is not None,
         confirmed=state.confirmed,
@@ -339,7 +341,7 @@ def _lean(state: LegalState, legal: Legal, world: World) -> LegalState:
     if tilt is None:
         return state
     limit = legal.instrument.rules.tilt_permille
-    lean = reading.lean_permille(tilt)
+    lean = reading.lean_permille(tilt, legal.level_ug)
     back = limit - legal.instrument.rules.tilt_hysteresis_permille
     return replace(state, leaned=lean > limit or (state.leaned and lean > back))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cart.core import calibrating, calibration_plan
 from cart.core.calibration_plan import DONE, RESTING, Procedure
-from cart.core.events import CellFault, CellIdentified, CellTemperature, Event, LoadSampled, SourceLost
+from cart.core.events import CellAccelerated, CellFault, CellIdentified, CellTemperature, Event, LoadSampled, SourceLost
 from cart.edge import operator as people
 from cart.edge.calibration_file import Journal
 from cart.edge.operator import Operator
@@ -23,6 +23,8 @@ HELLO_NS = 12_000_000_000
 
 SILENT_S = 1.0
 WAIT_S = 0.05
+TILTS = 400
+"""Accelerations whose mean is the level: 5 s, as long as a point rests."""
 
 
 class Events(Protocol):
@@ -44,6 +46,7 @@ class Desk:
     cell: PracticeCell | None
     centi_c: int | None = None
     _latest: list[int] = field(default_factory=list)
+    _tilts: list[tuple[int, int]] = field(default_factory=list)
 
     def identified(self) -> CellIdentified:
         """Return who the converter is, once readings come too; Fault where the port or the voice is missing."""
@@ -75,6 +78,11 @@ class Desk:
             elif len(at.taken) > len(before.taken):
                 people.tell_taken(who, at, at.taken[-1])
         return at
+
+    def level_ug(self) -> tuple[int, ...]:
+        """Return what the accelerometer's parts fore and left read on the average of late; empty without one."""
+        number = len(self._tilts)
+        return (sum(x for x, _ in self._tilts) // number, sum(y for _, y in self._tilts) // number) if number else ()
 
     def _wait_for_word(self, who: Operator, at: Procedure) -> str:
         while not (word := who.word(WAIT_S)):
@@ -112,6 +120,8 @@ class Desk:
             return None
         if isinstance(event, LoadSampled):
             self._latest = [*self._latest, *event.counts][-40:]
+        elif isinstance(event, CellAccelerated):
+            self._tilts = [*self._tilts, *zip(event.ax_ug, event.ay_ug, strict=True)][-TILTS:]
         elif isinstance(event, CellTemperature):
             self.centi_c = event.centi_c
         elif isinstance(event, SourceLost):

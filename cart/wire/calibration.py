@@ -22,6 +22,9 @@ NO_SHA256 = "0" * 64
 LINE_BYTES_MAX = 65_536
 RECORDS_MAX = 10_000
 POINTS_MIN = 4  # zero, two masses up, one down
+LEVEL_UG_MAX = 40_000
+"""A chip's own offset and its mounting; more is a cart that did not stand level."""
+
 VALID_MS = 365 * 86_400_000
 """How long a calibration holds that says nothing else: a year, as for a shop's scale."""
 
@@ -55,6 +58,7 @@ class CalibrationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     gravity_um_s2    acceleration of free fall where it was made
     expires_ms       Unix time from which it should be made anew; None: VALID_MS after wall_ms
     trims_ppm        of four cells, in millionths: counts, here and in points, are the trimmed sum
+    level_ug         what the accelerometer's parts fore and left read on a level floor, micro-g; empty without one
     corner_mass_mg   what lay on the corners; 0 where an older record does not say
     """
 
@@ -73,6 +77,7 @@ class CalibrationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     gravity_um_s2: int | None = None
     expires_ms: int | None = None
     trims_ppm: tuple[int, ...] = ()
+    level_ug: tuple[int, ...] = ()
     corner_mass_mg: int = 0
     event_counter: int = 1
     prev_sha256: str = NO_SHA256
@@ -176,6 +181,8 @@ def _faults(record: CalibrationRecord, before: CalibrationRecord | None) -> Iter
     yield len(record.points) < POINTS_MIN, f"fewer than {POINTS_MIN} points"
     yield len(record.corners_mg) not in (0, 4), "corners_mg does not hold four corners"
     yield len(record.trims_ppm) not in (0, 4), "trims_ppm does not hold four trims"
+    yield len(record.level_ug) not in (0, 2), "level_ug does not hold two parts"
+    yield max(map(abs, record.level_ug), default=0) > LEVEL_UG_MAX, f"level_ug is beyond {LEVEL_UG_MAX}"
     yield record.corner_mass_mg < 0, "corner_mass_mg is below 0"
     yield not 0 < record.e_mg <= record.max_mg, "e_mg is not between 1 and max_mg"
 

@@ -88,6 +88,7 @@ def unfit(seal: Seal, record: CalibrationRecord, now_ms: int) -> tuple[str, ...]
         "the calibration names no converter" if not record.converter.serial else "",
         "the calibration names no gravity" if record.gravity_um_s2 is None else "",
         "the calibration has expired" if now_ms >= record.expires_at_ms() else "",
+        "the calibration does not say what the tilt sensor reads on a level floor" if not record.level_ug else "",
         "the corners were not weighed" if not record.corners_mg else "",
         f"the zero drifts too far: e must be {wider.e_mg // 1_000} g" if wider != instrument else "",
         *_points_off(instrument, record),
@@ -129,5 +130,6 @@ def legal_of(record: CalibrationRecord, software: str, seal: Seal | None) -> Leg
         converter=record.converter.serial if seal else "",
         samples_per_s=record.converter.samples_per_s if seal else 0,
         gain=record.converter.gain if seal else 0,
+        level_ug=record.level_ug or (0, 0),
         expires_ms=record.expires_at_ms(),
     )

@@ -149,11 +149,26 @@ def test_led_to_its_end_there_is_a_record_that_weighs_right(tmp_path):
     assert [point.mass_mg for point in record.points] == [0, 1_000_000, 2_000_000, 5_000_000, 2_000_000, 0]
     assert all(abs(corner - 5_000_000) < 5_000 for corner in record.corners_mg)
     assert (record.max_mg, record.e_mg, record.corner_mass_mg) == (10_000_000, 5_000, 5_000_000)
+    assert len(record.level_ug) == 2
+    assert max(map(abs, record.level_ug)) < 1_000
     assert abs(record.gravity_um_s2 - 9_807_400) < 1_000
     assert record.temperature_centi_c == 2_150
     assert len(who.facts("ask")) == len(who.facts("taken")) == TASKS
     assert who.facts("done")[0]["sha256"] == record.sha256
     assert not bench.path.with_name("calibration.jsonl.journal").exists()
+
+
+def test_a_cart_that_leans_is_not_calibrated(tmp_path):
+    bench = Bench(tmp_path, Params())
+    bench.cell._platform.tilt_to(80, 1)
+    with pytest.raises(Fault, match=r"CALIBRATION-STOPPED.*the cart leans by \d+/1000"):
+        bench.calibrate(ALL)
+    assert bench.said == []
+    assert not bench.path.exists()
+    bench.cell._platform.tilt_to(0, 1)
+    bench.clock.advance_ms(10_000)
+    bench.calibrate(ALL, "--restart")
+    assert len(read_records(bench.path)) == 1
 
 
 def test_a_second_calibration_is_chained_to_the_first(bench):

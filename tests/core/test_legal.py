@@ -123,6 +123,15 @@ def test_a_tilt_of_more_than_5_per_mille_voids_the_tare():
     assert bench.wait(1_500).state.voided == "tilt"
 
 
+def test_lean_is_counted_from_what_the_sensor_reads_on_a_level_floor():
+    askew = Bench(level_ug=(30_000, 0))
+    seen = []
+    for lean in (30, -19, -21, 79, 81):
+        askew.lean_permille = lean
+        seen.append(askew.wait(1_500).net_g)
+    assert seen == [0, 0, "tilted", 0, "tilted"]
+
+
 def test_another_change_of_load_voids_the_tare():
     assert weighing().put(1_000).refused == ""
     assert weighing().put(1_000).put(1_200).state.voided == "load"

@@ -1,5 +1,6 @@
 """A sealed build: the jumper and the record, and never cart.toml; and the list of the legally relevant part."""
 
+import argparse
 from importlib import resources
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def calibrated(**changed):
         "e_mg": 5_000,
         "corners_mg": (5_000_000, 5_001_000, 4_999_000, 5_000_000),
         "gravity_um_s2": 9_810_000,
+        "level_ug": (21_000, -9_000),
     }
     return chained(CalibrationRecord(**words | changed), None)
 
@@ -108,7 +110,7 @@ def test_with_the_jumper_closed_and_all_as_verified_the_cart_weighs_for_trade(tm
         True, "A1", "HB44", True,
     )  # fmt: skip
     assert legal.expires_ms == record.expires_at_ms()
-    assert (legal.samples_per_s, legal.gain) == (80, 128)
+    assert (legal.samples_per_s, legal.gain, legal.level_ug) == (80, 128, (21_000, -9_000))
 
 
 @pytest.mark.parametrize(
@@ -194,6 +196,7 @@ def test_what_prices_rest_on_has_another_fingerprint_after_every_change(tmp_path
         ({"converter": Converter("", "HX711", 128, 80)}, "no converter"),
         ({"gravity_um_s2": None}, "no gravity"),
         ({"expires_ms": 1_500}, "expired"),
+        ({"level_ug": ()}, "level floor"),
         ({"corners_mg": ()}, "corners"),
         ({"corners_mg": (5_000_000, 5_000_000, 5_000_000, 5_006_000)}, "corner 4"),
         ({"corners_mg": (5_003_000,) * 4, "corner_mass_mg": 4_997_000}, "corner 4"),
@@ -218,16 +221,21 @@ def test_the_command_makes_a_record_that_only_the_jumper_brings_to_life(tmp_path
     record = append_calibration(tmp_path / "calibration.jsonl", calibrated(wall_ms=1 << 42))
     words = ["--config", str(tmp_path / "cart.toml")]
 
-    def run(*more):
-        import argparse
-
+    def parsed(*more):
         parser = argparse.ArgumentParser()
         command.add_arguments(parser)
-        return command.run(parser.parse_args([*words, *more]))
+        return parser.parse_args(more)
 
+    def run(*more):
+        return command.run(parsed(*words, *more))
+
+    for options in (["--drift", "-5001"], ["--drift=-5001"], ["--drift", "0", "--range", "15"], ["--drift", "0.5"]):
+        with pytest.raises(SystemExit):
+            run("make", "--by", "the officer", *options)
+    assert command.run(parsed("show", "--config", words[1])) == 0
     assert run("show") == 0
     assert "not for trade" in capsys.readouterr().out
-    with pytest.raises(Fault, match="LEGAL-SEAL-BAD: the zero drifts too far: e must be 10 g"):
+    with pytest.raises(Fault, match="LEGAL-UNFIT: the zero drifts too far: e must be 10 g"):
         run("make", "--by", "the officer", "--drift", "5001")
     assert run("make", "--by", "the officer", "--drift", "3000") == 0
     assert sealed(record, tmp_path / SEAL_NAME, settings.cart.id, jumper_closed=True)[1]
