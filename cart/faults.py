@@ -438,6 +438,12 @@ FAULTS: dict[str, FaultText] = {
         "cart seal show says what differs; only with the jumper open: cart seal make",
         EXIT_CONFIGURATION,
     ),
+    "LEGAL-UNFIT": FaultText(
+        "this scale cannot be put forward for verification yet",
+        ("its calibration lacks something", "its calibration has expired", "it does not weigh well enough for its e"),
+        "mend what is named, then: cart scale calibrate with --latitude and --e-g, then cart seal make again",
+        EXIT_CONFIGURATION,
+    ),
     "MODEL-HASH": FaultText(
         "a model file is not the one its manifest names",
         ("an interrupted update", "a file was replaced by hand"),

@@ -31,14 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-verbs."""
     parser.add_argument("--config", metavar="FILE", help="default: $CART_CONFIG, then /etc/cart/cart.toml")
     verbs = parser.add_subparsers(dest="sub_verb", metavar="show|make|log", required=True)
-    verbs.add_parser("show", help="is this build sealed")
-    verbs.add_parser("log", help="print the log of trade weighings, after checking its chain")
+    show = verbs.add_parser("show", help="is this build sealed")
+    logged = verbs.add_parser("log", help="print the log of trade weighings, after checking its chain")
     make = verbs.add_parser("make", help="write what is to be verified together")
+    for verb in (show, logged, make):  # it may stand behind the sub-verb too
+        verb.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="as before the sub-verb")
     make.add_argument("--by", required=True, metavar="NAME", help="who verifies")
     make.add_argument("--profile", choices=sorted(PROFILES), default="R76", help="the rules (R76)")
     make.add_argument(
         "--drift",
-        type=int,
+        type=_drift,
         required=True,
         metavar="MG",
         help="how far the empty scale's zero was measured to wander over 5 K, in milligrams",
@@ -112,7 +114,7 @@ def _make(args: argparse.Namespace, settings: config.Config, seal_path: Path) ->
     faults = (*unfit(seal, record, now_ms), mismatch(seal, settings.cart.id, here.sha256, record))
     found = [fault for fault in faults if fault]
     if found:
-        raise Fault("LEGAL-SEAL-BAD", "; ".join(found))
+        raise Fault("LEGAL-UNFIT", "; ".join(found))
     fresh = seal_path.with_name(f".{seal_path.name}.new")
     with fresh.open("wb") as file:
         file.write(encode_seal(seal))
@@ -125,4 +127,14 @@ def _make(args: argparse.Namespace, settings: config.Config, seal_path: Path) ->
 
 def _range(text: str) -> tuple[int, int]:
     top, _, division = text.partition(":")
+    if not (top.isdecimal() and division.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not MAX:E in whole grams, like 15000:5")
     return int(top) * 1_000, int(division) * 1_000
+
+
+def _drift(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of milligrams: how far, not which way"
+        )
+    return int(text)
