@@ -49,10 +49,9 @@ def _add_weigh(verbs: argparse._SubParsersAction) -> None:
 
 def _count(text: str) -> int:
     """Return a whole number from 0 to a million."""
-    number = int(text)
-    if not 0 <= number <= 1_000_000:
-        raise argparse.ArgumentTypeError("must be 0 to 1000000")
-    return number
+    if not text.isdecimal() or int(text) > 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 0 to 1000000")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -43,8 +43,12 @@ def world(tables: dict[str, Any]) -> Params:
     values: dict[str, int | float] = {}
     faults: list[str] = []
     for section, table in tables.items():
-        if section not in SECTIONS or not isinstance(table, dict):
-            faults.append(f"no section [{section}]{_nearest(section, SECTIONS)}")
+        if section in SECTIONS and not isinstance(table, dict):
+            faults.append(f"{section} is a section: write [{section}] once, and its values below")
+            continue
+        if section not in SECTIONS:
+            hint = _nearest(section, SECTIONS) if isinstance(table, dict) else _hint(section, "")
+            faults.append(f"no section [{section}]{hint}")
             continue
         known = {f.name: f for f in fields(SECTIONS[section])}
         for name, value in table.items():
