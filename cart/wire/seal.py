@@ -130,6 +130,6 @@ def legal_of(record: CalibrationRecord, software: str, seal: Seal | None) -> Leg
         converter=record.converter.serial if seal else "",
         samples_per_s=record.converter.samples_per_s if seal else 0,
         gain=record.converter.gain if seal else 0,
-        level_ug=record.level_ug or (0, 0),
+        level_ug=(record.level_ug[0], record.level_ug[1]) if record.level_ug else (0, 0),
         expires_ms=record.expires_at_ms(),
     )
