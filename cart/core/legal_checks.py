@@ -1,7 +1,8 @@
 """The tests that a verification officer makes, on figures: errors against the MPE, with nothing assumed.
 
-Used by the calibration (does this cell carry e?) and by the tests of the numbered cases. Each returns complaints in
-words, none for a scale that passes. Masses in mg.
+`cart seal make` judges the corners by them. Creep, return and repetition take hours or an officer's hands: no command
+asks for those yet, and only the numbered cases use them. Each returns complaints in words, none for a scale that
+passes. Masses in mg.
 """
 
 from __future__ import annotations
