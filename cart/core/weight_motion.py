@@ -40,6 +40,8 @@ def motion_after(motion: str, blocks: tuple[int, ...], moving_mg: int) -> str:
 
     Slowing down on tiles is still on tiles: rough becomes rolling only after 2.4 s.
     """
+    if not blocks:  # a gap left none: nothing is known yet of how it moves now
+        return motion
     last = blocks[-MOVING_OF:]
     if motion != STANDING and len(last) >= STILL_BLOCKS and max(last[-STILL_BLOCKS:]) < STILL_SWING_MG**2:
         return STANDING

@@ -6,6 +6,7 @@ import pytest
 
 from cart.core import weight
 from cart.core.events import LoadSampled
+from cart.core.weight_motion import motion_after
 from cart.core.weight_values import Calibration, LoadState, Standstill, Step
 
 CALIBRATION = Calibration(52_429, 335_432)
@@ -65,3 +66,8 @@ def test_whatever_changed_meanwhile_the_load_is_said_to_stand_at_what_it_weighs(
     steps = [told.delta_mg for told in scale.told if isinstance(told, Step) and told.final]
     assert abs(sum(steps) - added_mg) < (1_500 if abs(added_mg) >= 6_500 else 6_000)
     assert bool(steps) == (abs(added_mg) >= 6_500)
+
+
+@pytest.mark.parametrize("motion", ["standing", "rolling", "rough"])
+def test_right_after_a_gap_the_cart_moves_as_before(motion):
+    assert motion_after(motion, (), 8_000_000) == motion
