@@ -134,7 +134,5 @@ def _range(text: str) -> tuple[int, int]:
 
 def _drift(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of milligrams: how far, not which way"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of milligrams: how far, not which way")
     return int(text)

@@ -245,7 +245,7 @@ def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: decisi
             reason=verdict.reason,
             step_id=live.step_id,
             review=verdict.review,
-            settled=live.final,
+            settled=_is_settled(live, product),
         )
         ids.append(line.id)
     return replace(state, trip=trip), replace(live, lines=tuple(ids))
@@ -342,13 +342,18 @@ def _refresh(state: State, live: Live) -> State:
     if lines and len(products) == len(lines):
         masses_mg = _shares_mg(live.delta_mg, products)
         for line, product, mass_mg in zip(lines, products, masses_mg, strict=True):
-            trip = basket.change_line(trip, weighed(state, line, product, mass_mg, live.final))
+            trip = basket.change_line(trip, weighed(state, line, product, mass_mg, _is_settled(live, product)))
     doubt = next((x for x in trip.doubts if x.step_id == live.step_id), None)  # open, or the shopper's own
     if doubt is not None:
         trip = basket.change_doubt(
             trip, replace(doubt, delta_mg=live.delta_mg, sigma_mg=live.sigma_mg, settled=live.final)
         )
     return lives.with_live(replace(state, trip=trip), live)
+
+
+def _is_settled(live: Live, product: Product) -> bool:
+    """Return True if the mass stays: a lot that landed on a rolling cart has it from the next standstill."""
+    return live.final and (live.standing or product.sold_by != WEIGHT)
 
 
 def weighed(state: State, line: Line, product: Product, mass_mg: int, final: bool) -> Line:

@@ -73,7 +73,8 @@ def tolerance_mg(state: State) -> int:
 def settle_provisional(state: State) -> State:
     """Return the state whose line or doubt that a restart left with a provisional mass has its final one.
 
-    The standstill after the restart says what the final weighing would have said, if there is one such thing.
+    The standstill after the restart says what the final weighing would have said, if there is one such thing. So it
+    is with a lot that landed on a rolling cart. Of several, staff see what was not told apart.
     """
     weighing = {line_id for live in state.lives if not live.final for line_id in live.lines}
     waiting = {live.doubt_id for live in state.lives if not live.final}
@@ -88,6 +89,8 @@ def settle_provisional(state: State) -> State:
         product = state.setup.catalog.product(line.product_id)
         if product is not None:
             final = judge.weighed(state, line, product, line.mass_mg + off_mg, True)
+            unsure = product.sold_by == WEIGHT and len(lines) + len(doubts) > 1
+            final = replace(final, review=line.review or unsure)
             state = replace(state, trip=basket.change_line(state.trip, final))
     return replace(state, loose_mg=0)
 

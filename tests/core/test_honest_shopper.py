@@ -386,3 +386,33 @@ def test_of_two_lots_that_nobody_saw_land_each_is_weighed_again():
         ("pear", 850_000),
         ("plum", 410_000),
     ]
+
+
+def rolled_in(cart, mass_mg, seen_mg):
+    """A lot lands on a rolling cart, which weighs it as well as it can."""
+    cart.step_id += 1
+    cart.gross_mg += mass_mg
+    for final in (False, True):
+        cart.tell(Step(cart.step_id, 0, 300, seen_mg, 6_000, "rolling", final))
+
+
+def test_a_lot_that_landed_on_a_rolling_cart_is_priced_by_the_next_standstill():
+    cart = shopping()
+    cart.scan(PEAR)
+    rolled_in(cart, 406_000, 412_000)
+    (line,) = cart.state.trip.lines
+    assert not line.settled
+    cart.tell(LoadState("ok", 0))
+    cart.tell(Standstill(0, 406_000, 300))
+    (line,) = cart.state.trip.lines
+    assert (line.mass_mg, line.settled, line.review) == (406_000, True, False)
+
+
+def test_of_two_lots_that_landed_on_a_rolling_cart_staff_see_that_they_were_not_told_apart():
+    cart = shopping()
+    for mass_mg in (406_000, 300_000):
+        cart.scan(PEAR)
+        rolled_in(cart, mass_mg, mass_mg + 4_000)
+    cart.tell(LoadState("ok", 0))
+    cart.tell(Standstill(0, cart.gross_mg, 300))
+    assert [(line.settled, line.review) for line in cart.state.trip.lines] == [(True, True)] * 2
