@@ -28,6 +28,9 @@ SCAN_AFTER_NS = 500_000_000
 REFINED_MG = 5_000
 """A final mass that differs by less from the provisional one only refines it: the load did not change."""
 
+CERTAIN_SIGMA_MG = 2_500
+"""Half a division: the error that a lot of up to 500 e may have."""
+
 NEVER_PRICED_MG = 1 << 62
 """No change of load is that heavy: a sealed build prices none of them."""
 
@@ -352,8 +355,9 @@ def _refresh(state: State, live: Live) -> State:
 
 
 def _is_settled(live: Live, product: Product) -> bool:
-    """Return True if the mass stays: a lot that landed on a rolling cart has it from the next standstill."""
-    return live.final and (live.standing or product.sold_by != WEIGHT)
+    """Return True if the mass stays: a lot that was weighed rolling or in haste has it from the next standstill."""
+    certain = live.standing and live.sigma_mg <= CERTAIN_SIGMA_MG
+    return live.final and (certain or product.sold_by != WEIGHT)
 
 
 def weighed(state: State, line: Line, product: Product, mass_mg: int, final: bool) -> Line:
