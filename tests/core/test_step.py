@@ -51,7 +51,7 @@ class World:
         self.random = random.Random(seed)
         self.t_ns, self.number, self.step_id = 0, 0, 0
         self.gross_mg = 0
-        self.pending, self.full = [], False
+        self.pending, self.forgotten = [], set()
         self.state = initial(SETUP)
         self.sales = {}
         self.feed(Restored(0, 0, "0" * 16))
@@ -84,10 +84,11 @@ class World:
         assert trip.prompt is None or trip.prompt.doubt_id in open_ids
         if trip.phase in session.SHOPPING_PHASES:
             judged = {live.doubt_id for live in self.state.lives if live.doubt_id}
-            self.full |= len(self.state.lives) == LIVES_MAX
-            assert judged == open_ids or (self.full and judged < open_ids), (
-                "the oldest change is forgotten, its doubt not"
-            )
+            missing = open_ids - judged
+            # A doubt may lose its change only at the moment the oldest of LIVES_MAX is forgotten.
+            assert missing <= self.forgotten or len(self.state.lives) == LIVES_MAX
+            assert judged <= open_ids
+            self.forgotten |= missing
         for effect in effects:
             assert codec.decode(codec.encode(effect)) == effect
             if isinstance(effect, CommitSale) and before.trip.phase == "locked":
@@ -220,8 +221,8 @@ def test_the_random_events_reach_sales_and_decisions():
     """Guards the test above: events that never lead anywhere would prove nothing."""
     if not PLAYED:
         pytest.skip("runs together with the random events")
-    assert sum(sales for sales, _ in PLAYED.values()) >= 5
-    assert sum(decided for _, decided in PLAYED.values()) >= 100
+    assert sum(sales for sales, _ in PLAYED.values()) >= 10
+    assert sum(decided for _, decided in PLAYED.values()) >= 200
 
 
 def shopping_with_milk():
