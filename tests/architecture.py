@@ -32,6 +32,9 @@ MAY_IMPORT = {
     # The vision process and app.py are the two places that choose devices.
     "cart/vision/process.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config",
                                "cart.logs", "cart.vision", "cart.edge", "cart.sim"),
+    # The bench of seeing measures readers, classifier and passes beside what they are compared with.
+    "cart/vision/bench/": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config",
+                           "cart.vision", "cart.edge", "cart.sim"),
     "cart/sim/": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config", "cart.sim",
                   "cart.edge.catalog_file"),
     "cart/loop.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock"),
@@ -46,7 +49,13 @@ MAY_IMPORT = {
 
 # What nobody else may import: prefix -> who may.
 ONLY_FOR = {
-    "cart.vision": ("cart/vision/", "cart/commands/camera.py", "cart/commands/vision.py", "cart/commands/doctor.py"),
+    "cart.vision": (
+        "cart/vision/",
+        "cart/commands/camera.py",
+        "cart/commands/vision.py",
+        "cart/commands/doctor.py",
+        "cart/commands/bench_vision.py",
+    ),
     "cart.backoffice": ("cart/backoffice/",),
     "cart.commands": ("cart/commands/", "cart/__main__.py"),
 }

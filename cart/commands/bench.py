@@ -4,6 +4,7 @@
     cart bench --headless --trip demo           one trip in real time, its timeline and its receipt
     cart bench --scenario FILE... -o json       text scenarios (docs/PROTOCOL.md), much faster than real time
     cart bench weigh --report FILE.html         the weight against the truth, on simulated carts (docs/WEIGHING.md)
+    cart bench vision --report FILE.html        codes and things recognised, beside other readers, and what it costs
 
 Exits 1 when a scenario fails, or when a trip's charge is not receipted or is not what the shopper really took. `weigh`
 measures and does not judge: ./tools/bars holds its figures against the bars.
@@ -17,6 +18,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+from cart.commands import bench_vision
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 
 
@@ -30,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=7, help="of everything random in the world (default 7)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="for state and logs (default: a new folder)")
     parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
-    _add_weigh(parser.add_subparsers(dest="sub_verb", metavar="weigh"))
+    verbs = parser.add_subparsers(dest="sub_verb", metavar="weigh|vision")
+    _add_weigh(verbs)
+    text, raw = bench_vision.__doc__ or "", argparse.RawDescriptionHelpFormatter
+    bench_vision.add_arguments(
+        verbs.add_parser("vision", help=text.splitlines()[0], description=text, formatter_class=raw)
+    )
 
 
 def _add_weigh(verbs: argparse._SubParsersAction) -> None:
@@ -55,11 +62,13 @@ def _count(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run scenarios, a trip, the weighing bench, or the bench to play with; return the exit code."""
+    """Run scenarios, a trip, a bench that measures, or the bench to play with; return the exit code."""
     if args.sub_verb == "weigh":
         from cart.sim.weighing.command import run as run_weigh
 
         return run_weigh(args)
+    if args.sub_verb == "vision":
+        return bench_vision.run(args)
     if args.scenario:
         return _scenarios(args.scenario, args.output)
     if args.headless != bool(args.trip):

@@ -1,0 +1,40 @@
+"""measure how well codes and things are recognised, beside other readers, and what it costs
+
+The photos are those of the shared data folder (CART_SHARED, or --data DIR); without it the generated frames are still
+measured. It measures and does not judge: ./tools/bars holds its figures against the bars. Exits 1 when a part that
+was named with --only could not be measured.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what `cart bench vision` takes."""
+    parser.add_argument("--only", nargs="+", choices=_names(), metavar="PART", help=f"of {', '.join(_names())}")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with barcodes/ and grocery/")
+    parser.add_argument("--frames", type=_count, metavar="N", help="generated frames near the limit")
+    parser.add_argument("--seed", type=int, default=1, help="of the generated frames (default 1)")
+    parser.add_argument("--quick", action="store_true", help="a minute's worth: every sixth photo, few frames")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with the misses")
+    parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure; see cart.vision.bench.command."""
+    from cart.vision.bench.command import run as run_vision
+
+    return run_vision(args)
+
+
+def _names() -> list[str]:
+    from cart.vision.bench.sections import SECTIONS
+
+    return [section.name for section in SECTIONS]
+
+
+def _count(text: str) -> int:
+    """Return a whole number from 1 to a million."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 1 to 1000000")
+    return int(text)
