@@ -34,7 +34,7 @@ REQUIRED = [
     "paho-mqtt>=2.1",
     "msgspec>=0.19",
     "biip>=5.2",
-    "cryptography>=42",
+    "cryptography>=47",  # the first with HPKE
 ]
 
 EXTRAS = {

@@ -240,6 +240,21 @@ def keys(settings: config.Config) -> Iterator[Finding]:
     yield Finding(OK, "store's keys", ", ".join(verifier.key_id for verifier in verifiers))
 
 
+def pictures(settings: config.Config) -> Iterator[Finding]:
+    """The store's key for pictures: without one none is kept for review."""
+    from cart.edge.keys import PICTURES_NAME, picture_sealer
+
+    place = Path(settings.keys.dir) / PICTURES_NAME
+    sealer = picture_sealer(place.parent)
+    if sealer:
+        yield Finding(OK, "pictures", f"for review are sealed to the store's key {sealer.key_id}")
+    elif settings.camera.device == "simulated":
+        yield Finding(SIMULATED, "pictures", "the bench makes the store's key for them")
+    else:
+        text = f"CROP-NO-KEY: no {place}: none is kept for review"
+        yield Finding(WARN, "pictures", text, "nothing, if the store does not review; else copy its pictures.pub there")
+
+
 def outbox(settings: config.Config) -> Iterator[Finding]:
     """How many charges wait for the store's signature, and whether a damaged database was moved aside."""
     from cart.edge.database import files_set_aside, look_into
@@ -298,5 +313,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("store", screen),
     ("storage", directories),
     ("storage", keys),
+    ("storage", pictures),
     ("storage", outbox),
 )

@@ -223,9 +223,14 @@ FAULTS: dict[str, FaultText] = {
         "cart doctor",
     ),
     "CROP-NO-KEY": FaultText(
-        "a picture for review was dropped, for there is no key of the store to seal it with",
-        ("the store has sent this cart no key for pictures",),
-        "nothing, if the store does not review pictures",
+        "pictures for review are dropped, for there is no key of the store to seal them with",
+        ("the store has given this cart no key for pictures",),
+        "nothing, if the store does not review pictures; else copy its pictures.pub into [keys] dir",
+    ),
+    "CROP-NOT-KEPT": FaultText(
+        "a picture for review was dropped, for it could not be written",
+        ("the disk is full or read-only", "as many pictures wait for the store as the spool holds"),
+        "df -h; then fetch the .sealed files of the state directory's crops/ to the store, and delete them here",
     ),
     "DATABASE-BAD": FaultText(
         "the database cannot be opened or is damaged",
@@ -381,7 +386,7 @@ FAULTS: dict[str, FaultText] = {
         EXIT_CONFIGURATION,
     ),
     "KEY-BAD": FaultText(
-        "a key file holds no usable Ed25519 key",
+        "a key file holds no usable key",
         ("the file was edited or torn", "it is a key of another kind"),
         "put the key back from its backup, or enrol this cart again with a new pair",
         EXIT_CONFIGURATION,
@@ -471,6 +476,16 @@ FAULTS: dict[str, FaultText] = {
         ),
         "cart doctor",
         EXIT_HARDWARE,
+    ),
+    "PICTURE-BAD": FaultText(
+        "this is no sealed picture, or it was changed or torn since it was sealed",
+        ("the copy is incomplete", "the file was edited", "it is another kind of file"),
+        "copy it again from the cart's spool",
+    ),
+    "PICTURE-OTHER-KEY": FaultText(
+        "the picture was sealed to another key than this one",
+        ("it is another store's", "the store made a new pair since", "wrong --keys"),
+        "the same command with --keys DIR of the pair whose id is in the file's first line",
     ),
     "RECORDING-BAD": FaultText(
         "the recording cannot be replayed",

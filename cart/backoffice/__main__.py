@@ -4,7 +4,8 @@
     ledger      list the charges
     gaps        list what is missing or out of the chain, for each cart and incarnation; exit 1 if anything is
     quarantine  list the messages that were not believed
-    keys        make the store's key, register carts
+    keys        make the store's keys, register carts
+    picture     open pictures that carts sealed for review
 
 Exit codes are those of `cart`: 0 ok, 1 failed check, 2 usage, 3 configuration, 4 hardware.
 """
@@ -16,6 +17,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from cart.backoffice import keys, report
 from cart.backoffice.ledger import open_ledger
 from cart.clock import SystemClock
 from cart.faults import EXIT_FAILED, EXIT_OK, Fault
+from cart.wire.sealed_picture import FILE_BYTES_MAX
 
 DEFAULT_DB = "sqlite:ledger.sqlite3"
 """Where the ledger is without --db and without $CART_LEDGER."""
@@ -99,10 +102,38 @@ def show_quarantine(args: argparse.Namespace) -> int:
 
 
 def init_keys(args: argparse.Namespace) -> int:
-    """Make the store's key pair unless it is there; print its id and what to copy to the carts."""
-    key = keys.make_store_key(args.keys)
-    _print({"key": key.key_id, "public": str(args.keys / "store.pub")})
+    """Make the store's key pairs unless they are there; print their ids and what to copy to the carts."""
+    key, pictures = keys.make_store_key(args.keys), keys.make_picture_key(args.keys)
+    made = {"key": key.key_id, "public": str(args.keys / "store.pub")}
+    _print({**made, "pictures_key": pictures.key_id, "pictures_public": str(args.keys / "pictures.pub")})
     return EXIT_OK
+
+
+def open_pictures(args: argparse.Namespace) -> int:
+    """Open sealed pictures into a folder; one JSON line a file; exit 1 if one does not open."""
+    key = keys.load_picture_key(args.keys)
+    args.out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    code = EXIT_OK
+    for path in args.files:
+        try:
+            about, jpeg = key.open(_picture_file(path))
+            shown = args.out / f"{path.stem}.jpg"
+            # Never over another picture, and for nobody else to read: it shows what a person bought.
+            with os.fdopen(os.open(shown, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(jpeg)
+            _print({"file": str(path), "picture": str(shown), **asdict(about)})
+        except Fault as fault:
+            _print({"file": str(path), "error": f"{fault.code}: {fault.text.meaning}: {fault.detail}"})
+            code = EXIT_FAILED
+        except OSError as error:
+            _print({"file": str(path), "error": str(error)})
+            code = EXIT_FAILED
+    return code
+
+
+def _picture_file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(FILE_BYTES_MAX + 1)
 
 
 def register_key(args: argparse.Namespace) -> int:
@@ -145,13 +176,18 @@ def _parser() -> argparse.ArgumentParser:
         _add_db(shown)
         shown.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object a line")
         shown.set_defaults(run=run)
-    _add_key_verbs(verbs.add_parser("keys", help="make the store's key, register carts"))
+    _add_key_verbs(verbs.add_parser("keys", help="make the store's keys, register carts"))
+    shown = verbs.add_parser("picture", help="open pictures that carts sealed", description=open_pictures.__doc__)
+    shown.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .sealed file of a cart's spool")
+    shown.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the pictures go")
+    shown.add_argument("--keys", type=Path, required=True, metavar="DIR", help="pictures.key")
+    shown.set_defaults(run=open_pictures)
     return parser
 
 
 def _add_key_verbs(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    made = verbs.add_parser("init", help="make the store's key pair", description=init_keys.__doc__)
+    made = verbs.add_parser("init", help="make the store's key pairs", description=init_keys.__doc__)
     registered = verbs.add_parser("register", help="let a cart charge", description=register_key.__doc__)
     registered.add_argument("cart", help="the cart's id, as in its topics")
     registered.add_argument("public", type=Path, help="its public key file (cart.pub)")

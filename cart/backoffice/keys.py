@@ -1,7 +1,8 @@
 """The store's keys: the back office's only owner of `cryptography`.
 
-    KEYS/store.key  KEYS/store.pub     signs receipts and commands; carts get a copy of the .pub
-    KEYS/carts/CART.pub                the public key of each cart that may charge
+    KEYS/store.key     KEYS/store.pub     signs receipts and commands; carts get a copy of the .pub
+    KEYS/pictures.key  KEYS/pictures.pub  opens pictures for review; carts get a copy of the .pub
+    KEYS/carts/CART.pub                   the public key of each cart that may charge
 
 Files and key ids are those of `cart/edge/keys.py`, which the carts use.
 """
@@ -12,13 +13,18 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hpke, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from cart.faults import Fault
+from cart.wire import sealed_picture
+
+_Private = Ed25519PrivateKey | X25519PrivateKey
 
 CART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What a cart may be called: its name comes from a topic and becomes a file name."""
@@ -35,6 +41,29 @@ class StoreKey:
     def sign(self, body: bytes) -> bytes:
         """Return the 64 bytes of the signature over `body`."""
         return self._private.sign(body)
+
+
+class PictureKey:
+    """The store's private key for pictures."""
+
+    def __init__(self, private: X25519PrivateKey) -> None:
+        """Take the key; `key_id` names its public half."""
+        self._private = private
+        self.key_id = _key_id(private.public_key())
+
+    def open(self, data: bytes) -> tuple[sealed_picture.About, bytes]:
+        """Return what a sealed file says of its picture, and the JPEG.
+
+        Raises PICTURE-OTHER-KEY for one that was sealed to another key, PICTURE-BAD for one that was changed or torn.
+        """
+        suite = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
+        try:
+            key_id, head, sealed = sealed_picture.split(data)
+            if key_id != self.key_id:
+                raise Fault("PICTURE-OTHER-KEY", f"sealed to {key_id}, this key is {self.key_id}")
+            return sealed_picture.opened(suite.decrypt(sealed, self._private, head))
+        except (ValueError, InvalidTag) as error:
+            raise Fault("PICTURE-BAD", str(error) or "it does not open") from None
 
 
 class Registry:
@@ -79,31 +108,32 @@ def make_store_key(directory: Path) -> StoreKey:
 
     KEY-MISSING where none can be made.
     """
-    key_path = directory / "store.key"
-    try:
-        if not key_path.exists():
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            private = Ed25519PrivateKey.generate()
-            _write_new(key_path, private)
-            (directory / "store.pub").write_bytes(_public_pem(private.public_key()))
-    except OSError as error:
-        raise _cannot_make(directory, error) from None
+    _make_pair(directory, "store", Ed25519PrivateKey.generate)
     return load_store_key(directory)
+
+
+def make_picture_key(directory: Path) -> PictureKey:
+    """Return the store's key for pictures, made as `make_store_key` does."""
+    _make_pair(directory, "pictures", X25519PrivateKey.generate)
+    return load_picture_key(directory)
 
 
 def load_store_key(directory: Path) -> StoreKey:
     """Return the store's key; KEY-MISSING, KEY-OPEN where others may read it, or KEY-BAD."""
     path = directory / "store.key"
-    data = _read(path)
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise Fault("KEY-OPEN", str(path))
-    try:
-        key = serialization.load_pem_private_key(data, password=None)
-    except (ValueError, TypeError) as error:
-        raise Fault("KEY-BAD", f"{path}: {error}") from None
+    key = _load_private(path)
     if not isinstance(key, Ed25519PrivateKey):
         raise Fault("KEY-BAD", f"{path}: not an Ed25519 key")
     return StoreKey(key)
+
+
+def load_picture_key(directory: Path) -> PictureKey:
+    """Return the store's key for pictures; faults as for `load_store_key`."""
+    path = directory / "pictures.key"
+    key = _load_private(path)
+    if not isinstance(key, X25519PrivateKey):
+        raise Fault("KEY-BAD", f"{path}: not an X25519 key")
+    return PictureKey(key)
 
 
 def register_cart(directory: Path, cart: str, public_path: Path) -> str:
@@ -124,11 +154,35 @@ def register_cart(directory: Path, cart: str, public_path: Path) -> str:
     return _key_id(public)
 
 
+def _make_pair(directory: Path, name: str, generate: Callable[[], _Private]) -> None:
+    """Make NAME.key and NAME.pub unless the key is there; KEY-MISSING where that cannot be done."""
+    key_path, public_path = directory / f"{name}.key", directory / f"{name}.pub"
+    try:
+        if not key_path.exists():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private = generate()
+            _write_new(key_path, private)
+            public_path.write_bytes(_public_pem(private.public_key()))
+    except OSError as error:
+        raise _cannot_make(directory, error) from None
+
+
+def _load_private(path: Path) -> object:
+    """Return the private key in a file; KEY-MISSING, KEY-OPEN where others may read it, KEY-BAD where it holds none."""
+    data = _read(path)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Fault("KEY-OPEN", str(path))
+    try:
+        return serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError) as error:
+        raise Fault("KEY-BAD", f"{path}: {error}") from None
+
+
 def _cannot_make(directory: Path, error: OSError) -> Fault:
     return Fault("KEY-MISSING", f"{directory}: no key can be made here: {error.strerror}")
 
 
-def _key_id(public: Ed25519PublicKey) -> str:
+def _key_id(public: Ed25519PublicKey | X25519PublicKey) -> str:
     return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
 
 
@@ -149,7 +203,7 @@ def _load_public(path: Path) -> Ed25519PublicKey:
     return key
 
 
-def _write_new(path: Path, private: Ed25519PrivateKey) -> None:
+def _write_new(path: Path, private: _Private) -> None:
     """Write the key so that it is never there half, and never readable by others."""
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
@@ -164,5 +218,5 @@ def _write_new(path: Path, private: Ed25519PrivateKey) -> None:
     part.replace(path)
 
 
-def _public_pem(public: Ed25519PublicKey) -> bytes:
+def _public_pem(public: Ed25519PublicKey | X25519PublicKey) -> bytes:
     return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -1,8 +1,9 @@
-"""Ed25519 keys as files, signatures over exact bytes: the cart's only owner of `cryptography`.
+"""Keys as files, signatures over exact bytes, pictures sealed for the store: the cart's only owner of `cryptography`.
 
 A pair is two PEM files, NAME.key (mode 0600, PKCS #8) and NAME.pub. A key's id is the first 16 hex digits of the
-SHA-256 of its 32 public bytes: it names the key, and proves nothing. A cart holds cart.key, cart.pub and store.pub;
-the back office, a program of its own, reads the same files with `cart/backoffice/keys.py`.
+SHA-256 of its 32 public bytes: it names the key, and proves nothing. A cart holds cart.key, cart.pub and store.pub
+(Ed25519), and pictures.pub (X25519) where the store reviews pictures; the back office, a program of its own, reads the
+same files with `cart/backoffice/keys.py`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from cart.faults import Fault
+from cart.wire import sealed_picture
 
 KEY_MODE = 0o600
 KEY_FILE_BYTES_MAX = 4_096
+PICTURES_NAME = "pictures.pub"
+"""The store's public key for pictures, in the key directory."""
 
 
 class Verifier:
@@ -57,6 +62,24 @@ class Signer:
         return self._private.sign(body)
 
 
+class PictureSealer:
+    """The store's public key for pictures: what is sealed to it, this cart cannot open again."""
+
+    def __init__(self, public: X25519PublicKey) -> None:
+        """Take the key; `key_id` names it."""
+        self._public = public
+        self.key_id = hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
+
+    def seal(self, inside: bytes) -> bytes:
+        """Return the bytes of a sealed file, see `cart.wire.sealed_picture`."""
+        # Imported here: the daemon signs, and has no use for it.
+        from cryptography.hazmat.primitives import hpke
+
+        suite = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
+        head = sealed_picture.head(self.key_id)
+        return head + suite.encrypt(inside, self._public, head)
+
+
 def make_pair(directory: Path, name: str) -> Signer:
     """Return the pair NAME.key and NAME.pub in `directory`, made now unless the key is there already.
 
@@ -89,6 +112,26 @@ def store_verifiers(directory: Path) -> tuple[Verifier, ...]:
     coming = directory / "store-next.pub"
     first = load_verifier(directory / "store.pub")
     return (first, load_verifier(coming)) if coming.exists() else (first,)
+
+
+def picture_sealer(directory: Path) -> PictureSealer | None:
+    """Return the store's key for pictures, None where the store gave none; KEY-BAD where its file holds none.
+
+    Also None where the directory may not be looked into: the camera process sees this one file of it, or nothing.
+    """
+    path = directory / PICTURES_NAME
+    try:
+        if not path.exists():
+            return None
+    except OSError:
+        return None
+    try:
+        key = serialization.load_pem_public_key(_read(path))
+    except ValueError as error:
+        raise Fault("KEY-BAD", f"{path}: {error}") from None
+    if not isinstance(key, X25519PublicKey):
+        raise Fault("KEY-BAD", f"{path}: not an X25519 key")
+    return PictureSealer(key)
 
 
 def load_signer(path: Path) -> Signer:

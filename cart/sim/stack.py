@@ -176,7 +176,8 @@ class Stack:
     def _start_all(self) -> None:
         self._run_once("keys", "init", "--keys", str(self.folder / "store-keys"))
         keys = Path(self.config.keys.dir)
-        shutil.copy(self.folder / "store-keys" / "store.pub", keys / "store.pub")
+        for name in ("store.pub", "pictures.pub"):
+            shutil.copy(self.folder / "store-keys" / name, keys / name)
         for name in ("broker", "store", "world"):
             self._start(name)
         self._await("broker", lambda: _listens(self.broker_port))

@@ -9,72 +9,87 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 
 from cart.core.effects import KeepCrop
+from cart.vision.spool import Full, Spool
+from cart.wire.sealed_picture import About, inside
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
+
+    from cart.ports import Clock
 
 log = logging.getLogger("cart.vision")
 
 PASSES_MAX = 32
 SIDE_PX_MAX = 512
-SPOOL_FILES_MAX = 200
-"""Sealed pictures that wait in the spool; further ones are dropped, for the oldest are the ones under review."""
-
 JPEG_QUALITY = 85
+
+
+@dataclass(slots=True, eq=False)
+class _Best:
+    """The best picture of a pass so far; file: where it was kept, None while it was not asked for."""
+
+    worth: float
+    bgr: np.ndarray
+    file: Path | None = None
 
 
 class Crops:
     """A ring of one picture a pass.
 
-    spool  folder for sealed pictures
-    seal   encrypts bytes to the store's key; None where no key is configured
+    folder  for sealed pictures
+    seal    encrypts bytes to the store's key; None where there is none: then nothing is kept
+    cart    this cart's id, for the store
     """
 
-    def __init__(self, spool: Path, seal: Callable[[bytes], bytes] | None) -> None:
-        self._spool = spool
+    def __init__(self, folder: Path, seal: Callable[[bytes], bytes] | None, clock: Clock, cart: str = "") -> None:
+        self._spool = Spool(folder, clock)
         self._seal = seal
-        self._ring: OrderedDict[int, tuple[float, np.ndarray]] = OrderedDict()
+        self._clock = clock
+        self._cart = cart
+        self._ring: OrderedDict[int, _Best] = OrderedDict()
 
     def offer(self, track: int, bgr: np.ndarray, worth: float) -> None:
         """Remember a copy of this picture if it is worth more than the one that is known of its pass."""
         known = self._ring.get(track)
-        if known is not None and known[0] >= worth:
+        if known is not None and known.worth >= worth:
             return
         scale = SIDE_PX_MAX / max(bgr.shape[:2])
         small = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else bgr.copy()
-        self._ring[track] = (worth, small)
+        self._ring[track] = _Best(worth, small)
         while len(self._ring) > PASSES_MAX:
             self._ring.popitem(last=False)
 
     def keep(self, request: KeepCrop) -> Path | None:
-        """Seal the picture of a pass into the spool and return its file, or None where that cannot be done."""
-        known = self._ring.get(request.track)
-        if known is None:
+        """Seal the picture of a pass into the spool and return its file, or None where that cannot be done.
+
+        A picture that was kept already is not kept twice, however many reasons there are.
+        """
+        best = self._ring.get(request.track)
+        if best is None:
             log.info("CROP-GONE: pass %d is no longer remembered", request.track)
             return None
         if self._seal is None:
-            log.warning("CROP-NO-KEY: the picture of pass %d is dropped: no key of the store to seal it", request.track)
+            log.debug("CROP-NO-KEY: the picture of pass %d is dropped", request.track)
             return None
-        try:
-            return self._store(request, self._seal(_jpeg(known[1])))
-        except OSError as error:
-            log.warning("CROP-NOT-KEPT: pass %d: %s", request.track, error)
-            return None
+        if best.file is None:
+            about = About(self._cart, request.track, request.reason[:128], self._clock.wall_ms())
+            try:
+                best.file = self._spool.put(request.track, self._seal(inside(about, _jpeg(best.bgr))))
+            except (OSError, Full) as error:
+                log.warning("CROP-NOT-KEPT: pass %d: %s", request.track, error)
+        return best.file
 
-    def _store(self, request: KeepCrop, sealed: bytes) -> Path | None:
-        self._spool.mkdir(parents=True, exist_ok=True)
-        if sum(1 for _ in self._spool.iterdir()) >= SPOOL_FILES_MAX:
-            log.warning("CROP-NOT-KEPT: %d pictures wait in the spool", SPOOL_FILES_MAX)
-            return None
-        path = self._spool / f"{request.track:08d}.sealed"
-        path.write_bytes(sealed)
-        return path
+    def tend(self) -> None:
+        """Let the spool delete what is too old."""
+        self._spool.tend()
 
 
 def _jpeg(bgr: np.ndarray) -> bytes:

@@ -56,8 +56,7 @@ def run(config: Config) -> int:
     if not engines:
         log.error("ENGINE-MISSING: neither zxing-cpp nor pyzbar is installed: no code will be read")
     run_dir = Path(config.cart.run_dir)
-    # No key of the store for pictures exists yet: see docs/ROADMAP.md, "review".
-    crops = Crops(Path(config.cart.state_dir) / "crops", seal=None)
+    crops = Crops(Path(config.cart.state_dir) / "crops", picture_seal(config), clock, config.cart.id)
     try:
         requests = KeepReceiver(run_dir)
     except OSError as error:
@@ -149,6 +148,22 @@ def classifier(config: Config) -> Look | None:
     return lambda picture: head.log_likelihoods(network.embed(preprocess(picture)))
 
 
+def picture_seal(config: Config) -> Callable[[bytes], bytes] | None:
+    """Return what seals pictures to the store's key, or None, said once in the log: then no picture is kept."""
+    from cart.edge.keys import picture_sealer
+
+    folder = Path(config.keys.dir)
+    try:
+        sealer = picture_sealer(folder)
+    except Fault as fault:
+        log.error("%s: %s: no picture is kept for review", fault.code, fault.detail)
+        return None
+    if sealer is None:
+        log.warning("CROP-NO-KEY: the store gave no key for pictures to %s: none is kept for review", folder)
+        return None
+    return sealer.seal
+
+
 def _watch_source(
     source: FrameSource,
     watcher: Watcher,
@@ -181,3 +196,4 @@ def _watch_source(
 def _keep(requests: KeepReceiver, crops: Crops) -> None:
     while (request := requests.take()) is not None:
         crops.keep(request)
+    crops.tend()

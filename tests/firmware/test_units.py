@@ -10,6 +10,7 @@ import pytest
 from cart import config
 from cart.__main__ import VERBS
 from cart.edge import recorder
+from cart.edge.keys import PICTURES_NAME
 from cart.loop import FEED_TICKS, TICK_NS
 from cart.vision import process
 from tests.conftest import REPOSITORY
@@ -116,11 +117,12 @@ def test_the_folders_are_those_of_the_configuration():
     assert f"/var/lib/{one(FOLDER / 'cart.service', 'StateDirectory')}" == settings.cart.state_dir
 
 
-def test_the_camera_process_sees_no_key_and_no_database():
+def test_the_camera_process_sees_no_private_key_and_no_database():
     vision = FOLDER / "cart-vision.service"
     state_dir = config.default().cart.state_dir
     assert one(vision, "TemporaryFileSystem") == f"{state_dir}:ro"
     assert one(vision, "BindPaths") == f"/var/lib/{one(vision, 'StateDirectory')}" == f"{state_dir}/crops"
+    assert one(vision, "BindReadOnlyPaths") == f"-{config.default().keys.dir}/{PICTURES_NAME}"
     assert one(vision, "PrivateNetwork") == "yes"
 
 

@@ -2,19 +2,19 @@
 
 import itertools
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cart.clock import ManualClock
-from cart.core.effects import KeepCrop
 from cart.core.events import Classified, Sighted, VisionAlive
 from cart.edge.systemd import Notifier
 from cart.faults import Fault
 from cart.ports import Frame, RawRead
 from cart.sim.scene import Composer, Pass
 from cart.vision import process
-from cart.vision.crops import PASSES_MAX, Crops
+from cart.vision.crops import Crops
 from cart.vision.frames import LOOKS_A_PASS, Watcher
 from cart.vision.reader import available_engines
 
@@ -33,7 +33,7 @@ class Bench:
 
     def __init__(self, engines=ENGINES, look=None, spool=None, seal=None):
         self.clock, self.sent = ManualClock(t_ns=10**9), []
-        self.crops = Crops(spool, seal)
+        self.crops = Crops(spool or Path("nowhere"), seal, self.clock)
         self.watcher = Watcher(engines, look, self.crops, self.clock, self.sent.append)
         self.composer = Composer(1280, 720, gradient)
 
@@ -148,29 +148,6 @@ def test_it_says_that_it_lives_once_a_second_and_when_it_is_blind():
     assert [event.covered for event in alive][:3] == [False] * 3
     assert alive[-1].covered
     assert alive[-1].classifier is False
-
-
-def test_a_picture_is_kept_only_sealed(tmp_path):
-    bench = Bench(engines=[], spool=tmp_path / "crops", seal=lambda data: b"sealed" + data[::-1]).carry()
-    kept = bench.crops.keep(KeepCrop(1, "review"))
-    assert kept is not None
-    assert kept.read_bytes().startswith(b"sealed")
-    assert bench.crops.keep(KeepCrop(99, "never seen")) is None
-
-
-def test_without_a_key_of_the_store_no_picture_touches_the_disk(tmp_path, caplog):
-    bench = Bench(engines=[], spool=tmp_path / "crops").carry()
-    assert bench.crops.keep(KeepCrop(1, "review")) is None
-    assert "CROP-NO-KEY" in caplog.text
-    assert not (tmp_path / "crops").exists()
-
-
-def test_only_pictures_of_recent_passes_are_remembered(tmp_path):
-    crops = Crops(tmp_path / "crops", seal=lambda data: data)
-    for number in range(PASSES_MAX + 5):
-        crops.offer(number, np.full((600, 600, 3), 90, np.uint8), 1.0)
-    assert crops.keep(KeepCrop(4, "gone")) is None
-    assert crops.keep(KeepCrop(5, "there")) is not None
 
 
 class Playing:
