@@ -29,12 +29,14 @@ import numpy as np  # noqa: E402
 from cart.edge.classifier import MANIFEST_FILE, NETWORK_FILE, Classifier  # noqa: E402
 from cart.vision import photo  # noqa: E402
 from cart.vision.classify import HEAD_FILE, LABELS_FILE, Head, preprocess  # noqa: E402
+from cart.vision.head_file import STATISTICS_FILE, head_bytes, read_statistics, statistics_bytes  # noqa: E402
+from cart.vision.head_fit import fit  # noqa: E402
 from tools.training import card, fitting, measure, photos, selftest  # noqa: E402
-from tools.training.artifacts import json_bytes, npz_bytes, sha256, write_atomically  # noqa: E402
+from tools.training.artifacts import json_bytes, sha256, write_atomically  # noqa: E402
 
 MEASURED_FILE = "measured.json"
 CARD_FILE = "MODEL_CARD.md"
-RUNTIME_FILES = (NETWORK_FILE, HEAD_FILE, LABELS_FILE)
+RUNTIME_FILES = (NETWORK_FILE, HEAD_FILE, LABELS_FILE, STATISTICS_FILE)
 CALIBRATION_STEP = 10
 CALIBRATION_BATCH = 16
 SIZE_MAX = 6_000_000
@@ -101,9 +103,10 @@ def stage_head(args: argparse.Namespace, train: photos.Photos, classifier: Class
     """Fit the head on the train photos, write it and the labels; return what the fit rests on."""
     rows = [cached(args, "train", train, view, classifier) for view in photos.VIEWS]
     fitted = fitting.fit_head(fitting.Views.of(rows, train.classes), say)
-    matrices = {name: getattr(fitted.whitening, name).astype(np.float16) for name in ("centre", "projection", "means")}
-    numbers = {name: np.array(getattr(fitted.calibration, name)) for name in fitted.calibration.__slots__}
-    write_atomically(args.work / "stage" / HEAD_FILE, npz_bytes(matrices | numbers))
+    stage = args.work / "stage"
+    write_atomically(stage / STATISTICS_FILE, statistics_bytes(fitted.statistics, fitted.habits))
+    # From the rounded file, as a cart fits it again when a product is enrolled or forgotten.
+    write_atomically(stage / HEAD_FILE, head_bytes(fit(*read_statistics(stage / STATISTICS_FILE)), fitted.calibration))
     labels = photos.read_labels(args.data)
     pairs = zip(labels.fine, labels.coarse, strict=True)
     write_atomically(

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cart.vision.classify import Calibration, agreement_millinats, log_posteriors, normalised, unit
+from cart.vision.head_file import RANK
+from cart.vision.head_fit import DIMENSIONS, ENROLMENT_PHOTOS, Habits, Statistics, Whitening, fit
 
 LOOKS = 5
 CLASS_BUNDLES = 9
-DIMENSIONS = 256
 SHRINKAGES = (0.03, 0.05, 0.1, 0.2, 0.3)
 SCALES = np.geomspace(5.0, 60.0, 100)
 # Not 0: photos in the thousands cannot show that fewer than one in 2,000 misleads, however well 0 fits them.
@@ -24,21 +25,10 @@ OUTLIERS = np.array([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08])
 # An assumption, not a measurement: one photo in twenty shows something that this model does not know.
 NONE_PRIOR = 0.05
 FALSE_ALARMS = 0.01
+DISTINCT_REFUSED = 0.05
+"""Share of products that are new and are yet taken for a duplicate, because a photo does not tell them apart."""
 KMEANS_ROUNDS_MAX = 50
 NEWTON_ROUNDS = 50
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Whitening:
-    """A fitted head: centre (n,), projection (n, d), unit class means (classes, d)."""
-
-    centre: np.ndarray
-    projection: np.ndarray
-    means: np.ndarray
-
-    def cosines(self, vectors: np.ndarray) -> np.ndarray:
-        """Return the cosine with each class mean, (photos, classes)."""
-        return unit((vectors - self.centre) @ self.projection) @ self.means.T
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +51,13 @@ class Views:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A head with its calibration, and what the choices rest on.
+    """What a head is fitted from, with its calibration, and what the choices rest on.
 
     facts  shrinkage, cross-validated figures and the like, for the report
     """
 
-    whitening: Whitening
+    statistics: Statistics
+    habits: Habits
     calibration: Calibration
     facts: dict[str, float]
 
@@ -85,13 +76,21 @@ def fit_head(views: Views, progress: Callable[[str], None]) -> Fitted:
     progress("folds of random photos, for comparison")
     easy = cross_validated(views, random_folds(views.classes, LOOKS), (shrinkage,))[shrinkage]
 
-    progress(f"fitting 'none of these' on {CLASS_BUNDLES} heads that lack a ninth of the classes")
-    strangers = stranger_cosines(views, shrinkage)
-    offset, weight = logistic(cosines.max(axis=1), strangers)
+    progress(f"fitting 'none of these' on {CLASS_BUNDLES} heads that lack a ninth of the classes, and enrolling those")
+    strangers = Strangers.met(views, folds, shrinkage)
+    offset, weight = logistic(cosines.max(axis=1), strangers.largest)
     calibration = Calibration(scale, outlier, weight, offset, NONE_PRIOR, 0, 0)
     disagree, agree = verdict_limits(cosines, views.classes, calibration)
-    progress("fitting the head on every training photo")
-    whitening = next(fits(*views.stacked(np.ones(len(views.classes), bool)), (shrinkage,)))
+    progress("gathering the statistics of every training photo")
+    vectors, numbers = views.stacked(np.ones(len(views.classes), bool))
+    statistics = Statistics.of(vectors, numbers, len(views.vectors), RANK)
+    true = cosines[np.arange(len(views.classes)), views.classes]
+    habits = Habits(
+        shrinkage,
+        gain=significant(max(1.0, float(true.mean() / strangers.enrolled_true(views.classes).mean()))),
+        duplicate_cosine=significant(float(np.quantile(strangers.nearest, 1.0 - DISTINCT_REFUSED))),
+    )
+    enrolled = strangers.enrolled_with(habits.gain)
     facts = {
         "shrinkage": shrinkage,
         "dimensions": DIMENSIONS,
@@ -101,27 +100,22 @@ def fit_head(views: Views, progress: Callable[[str], None]) -> Fitted:
         "cv_top1": float((cosines.argmax(axis=1) == views.classes).mean()),
         "cv_top1_random_folds": float((easy.argmax(axis=1) == views.classes).mean()),
         "cv_nll": nll,
-        "stranger_auroc": auroc(cosines.max(axis=1), strangers),
+        "stranger_auroc": auroc(cosines.max(axis=1), strangers.largest),
+        "enrolled_top1": float((enrolled.argmax(axis=1) == views.classes).mean()),
+        "enrolled_false_alarms": _share_disagreeing(enrolled, views.classes, calibration, disagree),
+        "enrolled_gain": habits.gain,
+        "duplicate_cosine": habits.duplicate_cosine,
+        "duplicates_found": float((own_look_cosines(views, folds, shrinkage) >= habits.duplicate_cosine).mean()),
     }
     calibration = replace(calibration, agree_millinat=agree, disagree_millinat=disagree)
-    return Fitted(whitening, calibration, facts)
+    return Fitted(statistics, habits, calibration, facts)
 
 
 def fits(vectors: np.ndarray, classes: np.ndarray, shrinkages: tuple[float, ...]) -> Iterator[Whitening]:
     """Yield the head for each shrinkage; vectors (photos, n) of unit length, classes any set of numbers."""
-    inverse = np.unique(classes, return_inverse=True)[1]
-    centre = vectors.mean(axis=0)
-    centred = vectors - centre
-    total = centred.T @ centred / len(vectors)
-    within = vectors - class_means(vectors, inverse)[inverse]
-    covariance = within.T @ within / len(vectors)
-    target = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    statistics = Statistics.of(vectors, classes, rank=RANK)
     for shrinkage in shrinkages:
-        whiten = np.linalg.inv(np.linalg.cholesky((1.0 - shrinkage) * covariance + shrinkage * target)).T
-        # The directions in which whitened photos still differ most are those in which the classes differ.
-        directions = np.linalg.eigh(whiten.T @ total @ whiten)[1][:, -DIMENSIONS:]
-        projection = whiten @ _signed(directions)
-        yield Whitening(centre, projection, unit(class_means(unit(centred @ projection), inverse)))
+        yield fit(statistics, Habits(shrinkage), DIMENSIONS)
 
 
 def class_means(vectors: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -140,18 +134,84 @@ def cross_validated(views: Views, folds: np.ndarray, shrinkages: tuple[float, ..
     return result
 
 
-def stranger_cosines(views: Views, shrinkage: float) -> np.ndarray:
-    """Return the largest cosine (photos,) of each photo with a head that does not know its class.
+@dataclass(frozen=True, slots=True, eq=False)
+class Strangers:
+    """What becomes of photos whose class the head does not know, and of the class once it is enrolled.
 
-    Classes with neighbouring numbers are siblings; taking every ninth leaves most siblings of a stranger known,
-    which is the hard case and the common one in a shop.
+    largest   (photos,) largest cosine of each photo with a head that does not know its class
+    nearest   (looks of classes,) cosine of the mean of ENROLMENT_PHOTOS strangers with the nearest class that is known
+    enrolled  (photos, classes) cosines after its class was enrolled from ENROLMENT_PHOTOS photos of other looks, at
+              gain 1
+    strange   (photos, classes) True where that class was enrolled
     """
-    result = np.zeros(len(views.classes))
-    for bundle in range(CLASS_BUNDLES):
-        strange = views.classes % CLASS_BUNDLES == bundle
-        head = next(fits(*views.stacked(~strange), (shrinkage,)))
-        result[strange] = head.cosines(views.vectors[0][strange]).max(axis=1)
-    return result
+
+    largest: np.ndarray
+    nearest: np.ndarray
+    enrolled: np.ndarray
+    strange: np.ndarray
+
+    @classmethod
+    def met(cls, views: Views, folds: np.ndarray, shrinkage: float) -> "Strangers":
+        """Return what comes of leaving out every ninth class, enrolling it from all looks but one, and seeing that one.
+
+        Classes with neighbouring numbers are siblings; taking every ninth leaves most siblings of a stranger known,
+        which is the hard case and the common one in a shop.
+        """
+        count = len(np.unique(views.classes))
+        shape = (len(views.classes), count)
+        largest, enrolled, strange = np.zeros(shape[0]), np.zeros(shape), np.zeros(shape, bool)
+        nearest: list[float] = []
+        for bundle in range(CLASS_BUNDLES):
+            new = np.arange(count)[np.arange(count) % CLASS_BUNDLES == bundle]
+            order = np.concatenate([np.setdiff1d(np.arange(count), new), new])
+            met = np.isin(views.classes, new)
+            known = Statistics.of(*views.stacked(~met), len(views.vectors), RANK)
+            head = fit(known, Habits(shrinkage), DIMENSIONS)
+            largest[met] = head.cosines(views.vectors[0][met]).max(axis=1)
+            for fold in np.unique(folds):
+                statistics = known
+                for number in new:
+                    there = (views.classes == number) & (folds != fold)
+                    mean, photos = _enrolment(views, there)
+                    statistics = statistics.with_class(mean, photos)
+                    look, _ = _enrolment(views, (views.classes == number) & (folds == fold))
+                    nearest.append(float(head.cosines(look[None]).max()))
+                seen = met & (folds == fold)
+                cosines = fit(statistics, Habits(shrinkage), DIMENSIONS).cosines(views.vectors[0][seen])
+                enrolled[np.ix_(seen, order)] = cosines
+            strange[np.ix_(met, new)] = True
+        return cls(largest, np.array(nearest), enrolled, strange)
+
+    def enrolled_true(self, classes: np.ndarray) -> np.ndarray:
+        """Return the cosine of each photo with its own class, enrolled at gain 1."""
+        return self.enrolled[np.arange(len(classes)), classes]
+
+    def enrolled_with(self, gain: float) -> np.ndarray:
+        """Return the cosines (photos, classes) with those of enrolled classes times `gain`."""
+        return np.where(self.strange, self.enrolled * gain, self.enrolled)
+
+
+def own_look_cosines(views: Views, folds: np.ndarray, shrinkage: float) -> np.ndarray:
+    """Return the cosine of the mean of each class's left-out look with that class: what a true duplicate reaches."""
+    found = []
+    for fold in np.unique(folds):
+        head = next(fits(*views.stacked(folds != fold), (shrinkage,)))
+        for number in np.unique(views.classes[folds == fold]):
+            mean, _ = _enrolment(views, (views.classes == number) & (folds == fold))
+            found.append(head.cosines(mean[None])[0, number])
+    return np.array(found)
+
+
+def _enrolment(views: Views, marked: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the mean over all views of at most ENROLMENT_PHOTOS marked photos, spread evenly, and their number."""
+    photos = np.flatnonzero(marked)
+    photos = photos[np.linspace(0, len(photos) - 1, min(ENROLMENT_PHOTOS, len(photos))).round().astype(int)]
+    return views.vectors[:, photos].mean(axis=(0, 1)), len(photos)
+
+
+def _share_disagreeing(cosines: np.ndarray, classes: np.ndarray, calibration: Calibration, disagree: int) -> float:
+    values = agreement_millinats(log_posteriors(cosines, calibration), cosines.shape[1])
+    return float((values[np.arange(len(classes)), classes] <= disagree).mean())
 
 
 def best_scale(cosines: np.ndarray, classes: np.ndarray) -> tuple[float, float, float]:
@@ -241,9 +301,3 @@ def _grouped(vectors: np.ndarray, count: int) -> np.ndarray:
         if (groups == before).all():
             break
     return groups
-
-
-def _signed(directions: np.ndarray) -> np.ndarray:
-    """Return the eigenvectors with their largest entry positive; their sign is otherwise up to the library."""
-    largest = np.abs(directions).argmax(axis=0)
-    return directions * np.sign(directions[largest, np.arange(directions.shape[1])])

@@ -13,8 +13,12 @@ import numpy as np
 
 from cart.vision import photo
 from cart.vision.classify import preprocess
+from cart.vision.views import VIEWS as VIEWS
+from cart.vision.views import View, seen
 
 SPLITS = ("train", "val")
+PRINTED = "Packages"
+"""The folder of the products that carry print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +37,6 @@ class Photos:
     classes: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One way to look at a photo: the centred square of a share of its shorter side, perhaps mirrored."""
-
-    share: float
-    mirrored: bool
-
-    @property
-    def name(self) -> str:
-        """A name for files and messages."""
-        return f"square{round(self.share * 1000)}{'-mirrored' if self.mirrored else ''}"
-
-
-# The first is how the cart looks. The others show the head what does not matter: which side, how near.
-VIEWS = tuple(View(share, mirrored) for share in (1.0, 0.875, 0.65) for mirrored in (False, True))
-
-
 def read_labels(data: Path) -> Labels:
     """Return the names in classes.csv, sorted by class number."""
     with (data / "classes.csv").open(newline="", encoding="utf-8") as file:
@@ -63,15 +50,6 @@ def read_split(data: Path, split: str) -> Photos:
     assert split in SPLITS, split
     rows = [line.split(",") for line in (data / f"{split}.txt").read_text(encoding="utf-8").splitlines() if line]
     return Photos(tuple(row[0].strip() for row in rows), np.array([int(row[1]) for row in rows]))
-
-
-def seen(bgr: np.ndarray, view: View) -> np.ndarray:
-    """Return what the network takes of a photo in one view, uint8 (224, 224, 3) RGB."""
-    height, width = bgr.shape[:2]
-    side = max(1, round(min(height, width) * view.share))
-    top, left = (height - side) // 2, (width - side) // 2
-    rgb = preprocess(bgr[top : top + side, left : left + side])
-    return np.ascontiguousarray(rgb[:, ::-1]) if view.mirrored else rgb
 
 
 def fingerprint(data: Path, photos: Photos) -> str:
@@ -96,3 +74,16 @@ def embedded(
         rows.append(embed(seen(photo.load(data / path), view)))
         progress(len(rows), len(photos.paths))
     return np.stack(rows)
+
+
+def squares(data: Path, photos: Photos, side_px: int) -> np.ndarray:
+    """Return the centred squares of the photos, uint8 (n, side, side, 3) RGB, to make training views from."""
+    result = np.empty((len(photos.paths), side_px, side_px, 3), np.uint8)
+    for index, path in enumerate(photos.paths):
+        result[index] = preprocess(photo.load(data / path), side_px)
+    return result
+
+
+def mirrored(photos: Photos) -> np.ndarray:
+    """Return for each photo whether it may be mirrored: not one of a package, whose print never is."""
+    return np.array([PRINTED not in Path(path).parts for path in photos.paths])
