@@ -75,6 +75,7 @@ class RawRead:
     engine   "zxing" or "zbar"
     gs1      the symbol is marked as GS1 data (FNC1 first)
     rows     scan rows that gave this text where the engine counts them, else 0
+    inverted  its bars are light on a dark ground
     """
 
     symbology: str
@@ -83,6 +84,7 @@ class RawRead:
     engine: str
     gs1: bool = False
     rows: int = 0
+    inverted: bool = False
 
 
 class BarcodeEngine(Protocol):

@@ -16,7 +16,7 @@ import numpy as np
 from cart.ports import BarcodeEngine, RawRead
 from cart.vision import locate, overlap
 from cart.vision.motion import Box
-from cart.vision.reader import Read, read_region, settled
+from cart.vision.reader import Read, read_region, read_unread
 
 MATRIX = overlap.MATRIX
 LINEAR = frozenset({"EAN13", "UPCA", "EAN8", "UPCE", "CODE128", "DATABAR", "DATABAREXP"})
@@ -73,16 +73,8 @@ def leftover(grey: np.ndarray, region: locate.Region, track: int, t_frame_ns: in
 
 
 def read_leftover(left: Leftover, engines: Sequence[BarcodeEngine]) -> list[Read]:
-    """Return the codes of a leftover, as all engines see it: turned upright, then enlarged and sharpened."""
-    height, width = left.grey.shape
-    region = locate.Region(0, 0, width, height, left.angle_deg)
-    raws: list[RawRead] = []
-    for scale in (1.0, 2.0):
-        raws += read_region(left.grey, region, engines, LINEAR, scale)
-        reads = settled(left.grey, raws)
-        if reads:
-            return reads
-    return []
+    """Return the codes of a leftover, on the full ladder."""
+    return read_unread(left.grey, left.angle_deg, engines)
 
 
 def _moved(raw: RawRead, box: Box) -> RawRead:

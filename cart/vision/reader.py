@@ -8,13 +8,15 @@ differs in a digit; the others carry stronger checks of their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
+import cv2
 import numpy as np
 
 from cart.ports import BarcodeEngine, RawRead
 from cart.vision import check, locate, overlap
+from cart.vision.ladder import LINEAR, LINEAR_RUNGS, MATRIX_RUNGS, Rung
 from cart.wire.gs1 import RETAIL, SYMBOLOGIES, canonical_gtin
 
 MARGIN_MIN = -0.01
@@ -78,20 +80,55 @@ def read_photo(
 
     engines  asked one after the other; None for all that are installed
 
-    Both engines see the whole picture, then the regions with bars in which nothing was found: turned upright, then
-    enlarged and sharpened.
+    The engines see the whole picture, then the regions with bars in which nothing was found, on the full ladder; and
+    where nothing at all was found, the whole picture again on both ladders.
     """
     engines = available_engines(thorough=True) if engines is None else engines
-    grey = np.ascontiguousarray(grey)
-    raws = [raw for engine in engines for raw in engine.read(grey, symbologies)]
-    reads = settled(grey, raws)
+    findings = Findings(np.ascontiguousarray(grey))
+    for engine in engines:
+        findings.add(engine.read(findings.grey, symbologies))
     for region in locate.find_regions(grey):
-        for scale in (1.0, 2.0):
-            if covered(region, reads):
-                break
-            raws += read_region(grey, region, engines, symbologies, scale)
-            reads = settled(grey, raws)
-    return reads
+        climb(findings, region, LINEAR_RUNGS, engines, symbologies)
+    if not findings.reads():
+        whole = locate.Region(0, 0, grey.shape[1], grey.shape[0], 0.0)
+        climb(findings, whole, LINEAR_RUNGS + MATRIX_RUNGS, engines, symbologies)
+    return findings.reads()
+
+
+def read_unread(
+    grey: np.ndarray,
+    angle_deg: float,
+    engines: Sequence[BarcodeEngine],
+    symbologies: frozenset[str] = LINEAR,
+) -> list[Read]:
+    """Return the codes of a region that a pass left unread: the full ladder, up to 60 ms.
+
+    grey       uint8 (height, width), the region alone
+    angle_deg  direction across its bars, as in locate.Region
+    """
+    findings = Findings(np.ascontiguousarray(grey))
+    region = locate.Region(0, 0, grey.shape[1], grey.shape[0], angle_deg)
+    climb(findings, region, LINEAR_RUNGS, engines, symbologies)
+    return findings.reads()
+
+
+def climb(
+    findings: Findings,
+    region: locate.Region,
+    rungs: Sequence[Rung],
+    engines: Sequence[BarcodeEngine],
+    symbologies: frozenset[str],
+) -> None:
+    """Add what is read of a region, rung by rung, until a code in it holds."""
+    crop = locate.turned_upright(findings.grey, region)
+    for rung in rungs:
+        pixels, to_frame = rung.crop(crop)
+        for engine in engines:
+            if covered(region, findings.reads()):
+                return
+            if not rung.engines or engine.name in rung.engines:
+                found = engine.read(pixels, rung.symbologies & symbologies)
+                findings.add([in_frame(raw, to_frame, inverted=rung.inverted) for raw in found])
 
 
 def read_region(
@@ -99,23 +136,46 @@ def read_region(
     region: locate.Region,
     engines: Sequence[BarcodeEngine],
     symbologies: frozenset[str],
-    scale: float = 1.0,
 ) -> list[RawRead]:
-    """Return the raw reads of a region turned upright, in frame coordinates; enlarged ones are sharpened."""
-    crop = locate.turned_upright(grey, region, scale)
-    pixels = locate.sharpened(crop.pixels) if scale > 1.0 else crop.pixels
-    found = (raw for engine in engines for raw in engine.read(pixels, symbologies))
-    return [
-        RawRead(
-            raw.symbology,
-            raw.text,
-            locate.in_frame(raw.corners, crop.to_frame),
-            raw.engine,
-            gs1=raw.gs1,
-            rows=round(raw.rows / scale),
-        )
-        for raw in found
-    ]
+    """Return the raw reads of a region turned upright, in frame coordinates."""
+    crop = locate.turned_upright(grey, region)
+    return [in_frame(raw, crop.to_frame) for engine in engines for raw in engine.read(crop.pixels, symbologies)]
+
+
+def in_frame(raw: RawRead, to_frame: np.ndarray, *, inverted: bool = False) -> RawRead:
+    """Return a raw read of a crop in the coordinates of its frame."""
+    # A row of the crop is so many pixels of the frame.
+    rows = round(raw.rows * float(np.hypot(*to_frame[:, 1])))
+    return replace(raw, corners=locate.in_frame(raw.corners, to_frame), rows=rows, inverted=inverted)
+
+
+class Findings:
+    """The raw reads of one picture, and which of them hold; a code is checked once, and again only where it is better.
+
+    grey  uint8 (height, width)
+    """
+
+    def __init__(self, grey: np.ndarray) -> None:
+        """Begin with nothing."""
+        self.grey = grey
+        self._raws: list[RawRead] = []
+        self._held: dict[RawRead, bool] = {}
+        self._reads: list[Read] = []
+
+    def add(self, raws: Sequence[RawRead]) -> None:
+        """Add raw reads in the coordinates of the picture."""
+        if raws:
+            self._raws += raws
+            self._reads = [read_of(raw) for raw in overlap.surviving(self._raws) if self._holds(raw)]
+
+    def reads(self) -> list[Read]:
+        """Return what holds so far."""
+        return self._reads
+
+    def _holds(self, raw: RawRead) -> bool:
+        if raw not in self._held:
+            self._held[raw] = holds(self.grey, raw)
+        return self._held[raw]
 
 
 def settled(grey: np.ndarray, raws: Sequence[RawRead]) -> list[Read]:
@@ -131,6 +191,7 @@ def holds(grey: np.ndarray, raw: RawRead) -> bool:
         return True
     if not canonical_gtin(raw.symbology, raw.text):
         return False
+    grey = cv2.bitwise_not(grey) if raw.inverted else grey
     fit = check.fit_of(grey, raw.corners, raw.symbology, raw.text)
     needed = WEAK_MARGIN_MIN if overlap.span_px(raw) < WEAK_SPAN_PX else MARGIN_MIN
     if fit.score < SCORE_MIN or fit.margin < needed:
