@@ -81,7 +81,7 @@ def make_network(data: Path, train: photos.Photos) -> tuple[bytes, dict[str, str
     from tools.training import backbone, tflite  # torch only here: --self-test must do without it
 
     say("folding the backbone and measuring its ranges")
-    network = backbone.load_network()
+    network = backbone.folded_network(backbone.imagenet_state())
     view = photos.VIEWS[0]
     sample = np.stack([photos.seen(photo.load(data / p), view) for p in train.paths[::CALIBRATION_STEP]])
     batches = [sample[i : i + CALIBRATION_BATCH] for i in range(0, len(sample), CALIBRATION_BATCH)]

