@@ -92,6 +92,14 @@ class Camera(_Section):
     exposure_us: Annotated[
         int, _whole(0, 100_000, "microseconds", "exposure, 0 = automatic; 330 keeps bars sharp at 1 m/s")
     ] = 330
+    basket_side: Annotated[
+        str,
+        _text(
+            "none|left|right|top|bottom",
+            '"none", "left", "right", "top" or "bottom"',
+            "side of the picture behind which the basket's inside lies, where things come over the opposite side",
+        ),
+    ] = "none"
 
 
 class Classifier(_Section):
@@ -222,7 +230,7 @@ def simulated(state_dir: Path) -> Config:
         default(),
         cart={"run_dir": str(state_dir / "run"), "state_dir": str(state_dir)},
         scale={"device": "simulated", "calibration": str(state_dir / "calibration.jsonl")},
-        camera={"device": "simulated"},
+        camera={"device": "simulated", "basket_side": "bottom"},
         panel={"device": "simulated"},
         keys={"dir": str(state_dir / "keys")},
         recording={"dir": str(state_dir / "recordings")},

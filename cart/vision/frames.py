@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from cart.core.events import Classified, Sighted, VisionAlive
-from cart.vision import live, motion, overlap, track
+from cart.vision import direction, live, motion, overlap, pace, track
 from cart.vision.classify import NONE
 from cart.vision.reader import Read, covered, holds, read_of
 
@@ -31,22 +31,26 @@ Look = Callable[["np.ndarray"], Mapping[str, int]]
 """The classifier: a square BGR picture to millinats per label and for NONE."""
 
 ALIVE_NS = 1_000_000_000
-LOOK_NS, LOOKS_A_PASS = 200_000_000, 10
-"""The classifier sees a frame at most every 200 ms, and at most ten of a pass."""
+LOOKS_A_PASS = 10
+LOOK_FROM_FRAME = 2
+"""The first frames of a pass show a corner of the thing, so the third is the first that is worth a look."""
 
-BUDGET_NS = 60_000_000
-"""A frame that takes longer makes the next one hurried: it gets only what every frame gets."""
+FAST_PERMILLE = 60
+"""A thing that covers so much of the view in its very first frame came fast: that frame counts, too."""
 
 LEFTOVERS_A_PASS, LEFTOVERS_MAX = 3, 9
+CUT_WORTH = 0.3
+"""What a picture is worth that a side of the view cuts, of one that shows the thing whole."""
 
 
 class Watcher:
     """Turns frames into events.
 
-    engines  the first reads live frames, all of them what a pass left unread; may be empty
-    look     the classifier, None where there is none
-    send     takes events, never blocks
-    after    number of the last pass that the daemon may have heard of
+    engines      the first reads live frames, all of them what a pass left unread; may be empty
+    look         the classifier, None where there is none
+    send         takes events, never blocks
+    after        number of the last pass that the daemon may have heard of
+    basket_side  side of the view behind which the basket's inside lies, "none" where the view does not tell
     """
 
     def __init__(
@@ -56,14 +60,20 @@ class Watcher:
         crops: Crops,
         clock: Clock,
         send: Callable[[Event], None],
+        *,
         after: int = 0,
+        frames_per_s: int = 15,
+        basket_side: str = "none",
     ) -> None:
         self._engines, self._look, self._crops, self._clock, self._send = engines, look, crops, clock, send
+        self._basket_side = basket_side
         self._view = motion.View(track=after)
+        self._pace = pace.of_camera(frames_per_s)
         self._passing = track.Passing(0)
-        self._frame_of_pass = 0
-        self._looked_ns = 0
-        self._hurried = False
+        self._way = direction.Way()
+        self._thing_ns = 0
+        self._first: tuple[Frame, motion.Box] | None = None
+        self._best: tuple[float, Frame, motion.Box] | None = None
         self._found: list[live.Leftover] = []
         self._waiting: deque[tuple[live.Leftover, track.Passing]] = deque(maxlen=LEFTOVERS_MAX)
         self._frames = 0
@@ -75,41 +85,55 @@ class Watcher:
         self._frames += 1
         was_active = self._view.active
         self._view = motion.looked(self._view, motion.shrunk(frame.pixels), frame.t_ns)
-        if self._view.active and not was_active:
+        box, active = self._view.box, self._view.active
+        if active and not was_active:
             self._begin()
-        if self._view.active and self._view.box is not None:
-            self._watch(frame, self._view.box)
-        elif was_active and not self._view.active:
-            self._end(frame.t_ns)
-        elif self._waiting and not self._view.active:
+        if active and box is not None:
+            self._watch(frame, box)
+        elif was_active and not active:
+            self._end()
+        elif self._waiting and not active:
             self._read_leftover()
-        self._hurried = self._clock.monotonic_ns() - began_ns > BUDGET_NS
+        # The frame in which something comes is kept for one more: whether a pass begins is known then.
+        self._first = (frame, box) if box is not None and not active else None
+        self._pace = pace.spent(self._pace, self._clock.monotonic_ns() - began_ns, in_pass=active)
         self._say_alive()
 
     def _begin(self) -> None:
         self._passing = track.Passing(self._view.track)
-        self._frame_of_pass = 0
-        self._looked_ns = 0
+        self._pace = pace.begun(self._pace)
+        self._way = direction.Way()
+        self._best = None
         self._found = []
+        if self._first is None:
+            return
+        frame, box = self._first
+        height, width = frame.pixels.shape[:2]
+        self._way = direction.moved(self._way, box, width, height)
+        if 1_000 * (box.right - box.left) * (box.bottom - box.top) >= FAST_PERMILLE * width * height:
+            self._watch(frame, box)
 
     def _watch(self, frame: Frame, box: motion.Box) -> None:
-        grey = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY)
+        height, width = frame.pixels.shape[:2]
+        self._thing_ns = frame.t_ns
+        self._passing = track.watched(self._passing)
+        self._way = direction.moved(self._way, box, width, height)
+        wanted = pace.tasks(self._pace, frame.t_ns, read=track.is_read(self._passing))
         if self._engines:
-            self._read(grey, frame.t_ns, box)
-        self._frame_of_pass += 1
-        # The first frames of a pass show a corner of the thing, so the third is the first that is worth a look.
-        due = frame.t_ns - self._looked_ns >= LOOK_NS and self._frame_of_pass > 2
-        if due and self._passing.frames < LOOKS_A_PASS:
-            self._looked_ns = frame.t_ns
+            self._read(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), frame.t_ns, box, wanted)
+        if self._passing.watched <= LOOK_FROM_FRAME:
+            self._remember(frame, box)
+        elif wanted.look and self._passing.frames < LOOKS_A_PASS:
+            self._pace = pace.looked(self._pace, frame.t_ns)
             self._classify(frame, box)
 
-    def _read(self, grey: np.ndarray, t_frame_ns: int, box: motion.Box) -> None:
-        raws, regions = live.read_frame(grey, box, self._frame_of_pass, self._engines[0], hurried=self._hurried)
+    def _read(self, grey: np.ndarray, t_frame_ns: int, box: motion.Box, wanted: pace.Tasks) -> None:
+        raws, regions = live.read_frame(grey, box, self._engines[0], wanted)
         reads = [self._accepted(grey, raw) for raw in overlap.surviving(raws)]
         for read in reads:
             if read is not None:
-                self._vote(read, t_frame_ns)
-        if self._passing.codes or not regions:
+                self._vote(read, t_frame_ns, grey.shape)
+        if track.is_read(self._passing) or not regions:
             return
         sightings = [read for read in reads if read is not None]
         unread = (region for region in regions if not covered(region, sightings))
@@ -127,8 +151,10 @@ class Watcher:
             return None
         return read_of(raw)
 
-    def _vote(self, read: Read, t_frame_ns: int) -> None:
+    def _vote(self, read: Read, t_frame_ns: int, shape: tuple[int, ...]) -> None:
         on_thing = motion.is_part_of_thing(self._view, read.corners)
+        if on_thing:
+            self._way = direction.code_at(self._way, read.corners, shape[1], shape[0])
         self._passing, news = track.voted(self._passing, read, on_thing)
         if news:
             code = self._passing.codes[(read.symbology, read.text)]
@@ -138,27 +164,41 @@ class Watcher:
         now_ns = self._clock.monotonic_ns()
         return Sighted(now_ns, t_frame_ns, number, read.symbology, read.text, read.gtin, votes, moved)
 
+    def _remember(self, frame: Frame, box: motion.Box) -> None:
+        """Remember the better of the first frames: a thing that passes fast has no others."""
+        worth = worth_of(frame.pixels, box)
+        if self._best is None or worth > self._best[0]:
+            self._best = (worth, frame, box)
+
     def _classify(self, frame: Frame, box: motion.Box) -> None:
         picture = square_around(frame.pixels, box)
-        # A large box shows the thing whole.
-        self._crops.offer(self._passing.track, picture, float((box.right - box.left) * (box.bottom - box.top)))
-        if self._look is None:
-            return
-        self._passing = track.looked_at(self._passing, self._look(picture))
-        scores, none, rest = track.pooled(self._passing, NONE)
-        now_ns = self._clock.monotonic_ns()
-        self._send(Classified(now_ns, frame.t_ns, self._passing.track, scores, none, rest, frames=self._passing.frames))
+        self._crops.offer(self._passing.track, picture, worth_of(frame.pixels, box))
+        if self._look is not None:
+            self._passing = track.looked_at(self._passing, self._look(picture))
+            self._send_scores(frame.t_ns, direction.UNKNOWN)
 
-    def _end(self, t_frame_ns: int) -> None:
-        log.debug("pass %d ended at %d: %s", self._passing.track, t_frame_ns, list(self._passing.codes))
-        if not self._passing.codes:
+    def _send_scores(self, t_frame_ns: int, way: str) -> None:
+        passing = self._passing
+        scores, none, rest = track.pooled(passing, NONE)
+        now_ns = self._clock.monotonic_ns()
+        self._send(Classified(now_ns, t_frame_ns, passing.track, scores, none, rest, passing.frames, way))
+
+    def _end(self) -> None:
+        if self._best is not None and self._passing.watched <= LOOK_FROM_FRAME:
+            self._classify(*self._best[1:])
+        self._best = None
+        way = direction.direction(self._way, self._basket_side)
+        if way and self._passing.frames:
+            self._send_scores(self._thing_ns, way)
+        log.debug("pass %d ended %s: %s", self._passing.track, way, track.told(self._passing))
+        if not track.is_read(self._passing):
             self._waiting.extend((left, self._passing) for left in self._found)
         self._found = []
 
     def _read_leftover(self) -> None:
         """Read one leftover; a pass that is read needs no more of its leftovers."""
         left, passing = self._waiting.popleft()
-        reads = live.read_leftover(left, self._engines)
+        reads = [read for read in live.read_leftover(left, self._engines) if track.bears_out(passing, read)]
         for read in reads:
             self._send(self._sighted(passing.track, read, left.t_frame_ns, 1, True))
         if reads:
@@ -182,3 +222,13 @@ def square_around(pixels: np.ndarray, box: motion.Box) -> np.ndarray:
     left = min(max(0, (box.left + box.right - side) // 2), width - side)
     top = min(max(0, (box.top + box.bottom - side) // 2), height - side)
     return pixels[top : top + side, left : left + side]
+
+
+def worth_of(pixels: np.ndarray, box: motion.Box) -> float:
+    """Return how good a picture of the thing in the box this frame is: large, sharp and whole."""
+    height, width = pixels.shape[:2]
+    cut = box.left <= 0 or box.top <= 0 or box.right >= width or box.bottom >= height
+    # Every second pixel tells the sharpness of a picture that is shown much smaller.
+    grey = cv2.cvtColor(pixels[box.top : box.bottom : 2, box.left : box.right : 2], cv2.COLOR_BGR2GRAY)
+    area = (box.right - box.left) * (box.bottom - box.top)
+    return area * (1.0 + live.sharpness(grey)) * (CUT_WORTH if cut else 1.0)

@@ -57,7 +57,7 @@ class View:
     previous    the small picture of the last frame
     track       number of the current or last pass, counted from 1; 0 before the first
     active      a pass is going on
-    box         where the moving thing is, None when nothing is there
+    box         where the moving thing is, None when nothing is there; also in the frame before a pass begins
     there       uint8 mask of the cells that differ from the background
     covered     the camera sees nothing
     """
@@ -114,7 +114,7 @@ def looked(view: View, small: np.ndarray, t_ns: int) -> View:
     view = _begun(view, t_ns) if not view.active else _perhaps_ended(view, small, t_ns)
     # From its very first frame a thing must not be learned, or its ghost stays when it is gone.
     learn = LEARN_BUSY if view.active or view.streak else LEARN_IDLE
-    box = _around(there | moving) if view.active and is_there else None
+    box = _around(there | moving) if is_there and (view.active or view.streak) else None
     return replace(view, box=box, background=cv2.addWeighted(view.background, 1 - learn, small, learn, 0))
 
 

@@ -65,7 +65,16 @@ def run(config: Config) -> int:
     check.warm_up()
     # Milliseconds since boot: above every number that an earlier run of this process gave to a pass.
     after = clock.monotonic_ns() // NS_PER_MS
-    watcher = Watcher(engines, classifier(config), crops, clock, sender.send, after)
+    watcher = Watcher(
+        engines,
+        classifier(config),
+        crops,
+        clock,
+        sender.send,
+        after=after,
+        frames_per_s=config.camera.frames_per_s,
+        basket_side=config.camera.basket_side,
+    )
     try:
         watch(lambda: open_camera(config, clock), watcher, lambda: _keep(requests, crops), stop, Notifier())
     finally:

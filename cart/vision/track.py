@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cart.core.events import SCORES_MAX
+from cart.vision.overlap import SHORT
 from cart.vision.reader import Read
+from cart.wire.gs1 import RETAIL
+
+LONG = RETAIL - SHORT
 
 MOVED_PX = 24
 """A code that was seen at places so far apart moves with the thing."""
@@ -46,6 +50,7 @@ class Passing:
     refused  (symbology, text) -> how often the picture did not bear it out
     sums     label -> sum of the classifier's millinats over the frames
     frames   frames that the classifier saw
+    watched  frames in which the thing was there
     """
 
     track: int
@@ -53,6 +58,12 @@ class Passing:
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
     sums: Mapping[str, int] = field(default_factory=dict)
     frames: int = 0
+    watched: int = 0
+
+
+def watched(passing: Passing) -> Passing:
+    """Return the pass with one more frame."""
+    return replace(passing, watched=passing.watched + 1)
 
 
 def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
@@ -60,7 +71,9 @@ def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
 
     on_thing  the code lies on what moves
 
-    News: a new code, its second and third vote, then every doubling, and the moment it turns out to move.
+    News: a new code, its second and third vote, then every doubling, and the moment it turns out to move. A short
+    code (UPC-E, EAN-8) is none before its second vote, and none in a pass with a longer one: a part of a longer code
+    whose other half is hidden or blurred reads as a short one, with every digit borne out by the picture.
     """
     key = (read.symbology, read.text)
     middle = _middle(read)
@@ -68,13 +81,25 @@ def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
     if known is None:
         if len(passing.codes) >= CODES_MAX:
             return passing, False
-        code, news = Code(read, 1, middle, on_thing), True
+        code, news = Code(read, 1, middle, on_thing), read.symbology not in SHORT
     else:
         moved = known.moved or on_thing or math.dist(middle, known.first) > MOVED_PX
         votes = known.votes + 1
         code = Code(read, votes, known.first, moved)
         news = votes <= 3 or votes & (votes - 1) == 0 or moved != known.moved
+    if read.symbology in SHORT and any(symbology in LONG for symbology, _ in passing.codes):
+        news = False
     return replace(passing, codes={**passing.codes, key: code}), news
+
+
+def is_read(passing: Passing) -> bool:
+    """Return True if the pass has a code that was told."""
+    return any(symbology not in SHORT or code.votes > 1 for (symbology, _), code in passing.codes.items())
+
+
+def bears_out(passing: Passing, read: Read) -> bool:
+    """Return True if a read of a single frame, made after the pass, may be told: a short one was read before."""
+    return read.symbology not in SHORT or (read.symbology, read.text) in passing.codes
 
 
 def refused(passing: Passing, symbology: str, text: str) -> Passing:
@@ -109,6 +134,12 @@ def pooled(passing: Passing, none_label: str) -> tuple[tuple[tuple[str, int], ..
     ranked = sorted(evidence.items(), key=lambda item: (-item[1], item[0]))
     others = [value for _, value in ranked[SCORES_MAX:]]
     return tuple(ranked[:SCORES_MAX]), none, _log_mean(others)
+
+
+def told(passing: Passing) -> str:
+    """Return how often each code was read, for the log: votes of frames."""
+    codes = (f"{symbology} in {code.votes} of {passing.watched}" for (symbology, _), code in passing.codes.items())
+    return ", ".join(codes) or f"no code in {passing.watched}"
 
 
 def _log_mean(millinats: list[int]) -> int:

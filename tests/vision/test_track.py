@@ -138,6 +138,36 @@ def test_votes_count_frames_and_news_thin_out():
     assert told == [1, 2, 3, 4, 8, 16]
 
 
+def short_at(x, text="04252614", symbology="UPCE"):
+    return Read(symbology, text, "00042100005264", ((x, 0), (x + 50, 0), (x + 50, 50), (x, 50)), "zxing")
+
+
+@pytest.mark.parametrize("symbology", ["UPCE", "EAN8"])
+def test_a_short_code_is_told_only_when_a_second_frame_shows_it(symbology):
+    passing, news = track.voted(track.Passing(1), short_at(0, symbology=symbology), on_thing=True)
+    assert not news
+    assert not track.is_read(passing)
+    passing, news = track.voted(passing, short_at(8, symbology=symbology), on_thing=True)
+    assert news
+    assert track.is_read(passing)
+
+
+def test_a_short_code_beside_a_longer_one_is_a_part_of_it():
+    passing, _ = track.voted(track.Passing(1), short_at(0), on_thing=True)
+    passing, news = track.voted(passing, read_at(0), on_thing=True)
+    assert news
+    for _ in range(5):
+        passing, news = track.voted(passing, short_at(0), on_thing=True)
+        assert not news
+
+
+def test_after_the_pass_a_short_code_needs_to_have_been_read_in_it():
+    seen, _ = track.voted(track.Passing(1), short_at(0), on_thing=True)
+    assert track.bears_out(seen, short_at(0))
+    assert not track.bears_out(seen, short_at(0, "01234565"))
+    assert track.bears_out(seen, read_at(0))
+
+
 def test_a_code_moves_with_its_thing_or_by_its_own_displacement():
     passing, _ = track.voted(track.Passing(1), read_at(0), on_thing=False)
     assert not passing.codes[("EAN13", "9506000134352")].moved
