@@ -18,7 +18,7 @@ from math import isqrt
 
 from cart.core.catalog import WEIGHT, Catalog, Product
 from cart.core.evidence import Look, Moment, look_at, suggestions, support_millinat
-from cart.core.odds import exp_ppb, ln_millinat, mass_millinat, normal_millinat, odds_words, shares_ppm
+from cart.core.odds import ln_1_plus_millinat, ln_millinat, mass_millinat, normal_millinat, odds_words, shares_ppm
 from cart.core.setup import Costs
 from cart.core.trip import Doubt, Line, Scan
 
@@ -132,7 +132,7 @@ def judge_rise(
         *_looks_alone(change, scans, looks, catalog),
     ]
     unknown = Hypothesis("unknown", PRIOR_UNKNOWN - ln_millinat(SPAN_MG), "something else")
-    return _choose(_merge([*found, unknown], _same_bill_in_the_end), costs)
+    return _choose(_merge([*found, unknown], lambda h: _same_bill_in_the_end(h, catalog)), costs)
 
 
 def judge_fall(
@@ -324,14 +324,16 @@ def _merge(hypotheses: list[Hypothesis], consequence: Callable[[Hypothesis], tup
         likelier = (hypothesis.millinat, hypothesis.lines) > (best.millinat, best.lines)
         best = hypothesis if likelier else best
         top, low = max(joint, hypothesis.millinat), min(joint, hypothesis.millinat)
-        merged[key] = best, top + _ln_1_plus(low - top)
+        merged[key] = best, top + ln_1_plus_millinat(low - top)
     return [replace(best, millinat=joint) for best, joint in merged.values()]
 
 
-def _same_bill_in_the_end(hypothesis: Hypothesis) -> tuple[object, ...]:
-    """Which of several waiting scans landed first needs no question: the others land next."""
-    if hypothesis.kind in ("scan", "put_back") and len(hypothesis.products) == len(hypothesis.scans):
-        return ("scan", len(hypothesis.scans))
+def _same_bill_in_the_end(hypothesis: Hypothesis, catalog: Catalog) -> tuple[object, ...]:
+    """Which of several waiting pieces landed first needs no question: the others land next. Lots differ."""
+    products = [catalog.product(product_id) for product_id in hypothesis.products]
+    if hypothesis.kind in ("scan", "put_back") and len(products) == len(hypothesis.scans):
+        lot = any(product is not None and product.sold_by == WEIGHT for product in products)
+        return ("scan", hypothesis.products if lot else len(products))
     if hypothesis.kind == "returned":
         return ("returned", hypothesis.words)
     if hypothesis.kind == "put_back":
@@ -387,11 +389,6 @@ def _two_weighings_mg(change: Change) -> int:
 
 def _root_of_squares(*sigmas_mg: int) -> int:
     return max(1, isqrt(sum(sigma * sigma for sigma in sigmas_mg)))
-
-
-def _ln_1_plus(millinat: int) -> int:
-    """Return ln(1 + e^x) for x <= 0: the gain of adding a smaller share to a larger."""
-    return ln_millinat(1_000_000_000 + exp_ppb(millinat)) - ln_millinat(1_000_000_000)
 
 
 def _look_words(look: Look | None, support: int) -> str:

@@ -273,9 +273,16 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
 
 
 def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
-    """A hand that had been weighed with a thing let go: the thing is what remains."""
+    """A hand that had been weighed with a thing let go: the thing is what remains.
+
+    Or a lot that was asked for was lifted out to be weighed again, from among others: it comes back.
+    """
     doubt = basket.doubt_of(state.trip, doubt_id)
     assert doubt is not None
+    product = state.setup.catalog.product(doubt.product_id)
+    if product is not None and product.sold_by == WEIGHT and doubt.asked and not doubt.seen:
+        lifted = replace(doubt, delta_mg=-live.delta_mg)
+        state = replace(state, trip=basket.await_back(state.trip, lifted, product, state.t_ns))
     lender = lives.live_of_doubt(state, doubt)
     delta_mg = doubt.delta_mg + live.delta_mg
     state = replace(state, trip=basket.change_doubt(state.trip, replace(doubt, delta_mg=delta_mg)))

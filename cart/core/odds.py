@@ -99,3 +99,8 @@ def odds_words(millinat: int) -> str:
     thousandths = 1_000_000_000_000 // max(1, exp_ppb(-min(millinat, LIMIT_MILLINAT)))
     whole = max(1, thousandths // 1000)
     return f"{min(whole, 1_000_000)}:1" if whole < 1_000_000 else "over 1000000:1"
+
+
+def ln_1_plus_millinat(millinat: int) -> int:
+    """Return ln(1 + e^x) for x <= 0, in millinats: the gain of adding a smaller share to a larger."""
+    return ln_millinat(1_000_000_000 + exp_ppb(millinat)) - ln_millinat(1_000_000_000)

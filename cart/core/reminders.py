@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isqrt
 
-from cart.core import basket, judge, lives, session, weighing
+from cart.core import basket, half_weighed, judge, lives, session, weighing
 from cart.core.catalog import WEIGHT
 from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
@@ -21,8 +20,6 @@ ASKS_MAX = 2
 PASSING_NS = 5 * 1_000_000_000
 RESIDUAL_NS = 1_000_000_000
 RECHECK_NS = 5_000_000_000
-MISSED_SIGMA_MG, SETTLED_SIGMA_MG = 4_000, 2_000
-LOT_UNSURE = 100  # a provisional mass is off by one per cent or so
 
 
 def remind(state: State) -> Done:
@@ -70,31 +67,6 @@ def tolerance_mg(state: State) -> int:
     return state.setup.limits.residual_mg + state.loose_mg
 
 
-def settle_provisional(state: State) -> State:
-    """Return the state whose line or doubt that a restart left with a provisional mass has its final one.
-
-    The standstill after the restart says what the final weighing would have said, if there is one such thing. So it
-    is with a lot that landed on a rolling cart. Of several, staff see what was not told apart.
-    """
-    weighing = {line_id for live in state.lives if not live.final for line_id in live.lines}
-    waiting = {live.doubt_id for live in state.lives if not live.final}
-    lines = [x for x in state.trip.lines if not x.settled and x.id not in weighing]
-    doubts = [x for x in state.trip.doubts if not x.settled and x.id not in waiting]
-    off_mg = residual_mg(state) if len(lines) + len(doubts) == 1 else 0
-    for doubt in doubts[: not lines]:
-        doubt = replace(doubt, delta_mg=doubt.delta_mg + off_mg, sigma_mg=SETTLED_SIGMA_MG, settled=True)
-        live = replace(lives.live_of_doubt(state, doubt), delta_mg=doubt.delta_mg, sigma_mg=doubt.sigma_mg)
-        state = lives.with_live(replace(state, trip=basket.change_doubt(state.trip, doubt)), live)
-    for line in lines:
-        product = state.setup.catalog.product(line.product_id)
-        if product is not None:
-            final = judge.weighed(state, line, product, line.mass_mg + off_mg, True)
-            unsure = product.sold_by == WEIGHT and len(lines) + len(doubts) > 1
-            final = replace(final, review=line.review or unsure)
-            state = replace(state, trip=basket.change_line(state.trip, final))
-    return replace(state, loose_mg=0)
-
-
 def _forget_passing(state: State) -> State:
     if all(until_ns > state.t_ns for _, until_ns in state.passing):
         return state
@@ -112,7 +84,8 @@ def _missed_change(state: State) -> Done:
         return state, ()
     if state.t_ns - max(state.standstill_ns, state.changed_ns) < RESIDUAL_NS:
         return state, ()
-    state, sigma_mg = _trust_catalogue(state)
+    sigma_mg = half_weighed.missed_sigma_mg(state)
+    state = half_weighed.unbooked(state)
     off_mg = residual_mg(state)
     if abs(off_mg) <= tolerance_mg(state):
         return state, ()
@@ -133,37 +106,6 @@ def _recheck(state: State) -> Done:
     if not state.recheck_ns or not (fits or dead):
         return state, ()
     return judge.rejudge_unexplained(replace(state, recheck_ns=0))
-
-
-def _trust_catalogue(state: State) -> tuple[State, int]:
-    """Return the state whose lines that a restart left half weighed are settled, and the sigma of what is missing.
-
-    Goods that landed while the daemon was down and the rest of such a weighing are one difference. For a piece the
-    catalogue tells them apart, as well as its spread allows; a lot keeps what it was seen to weigh, and staff see it.
-    What is still in doubt may be weighed again.
-    """
-    weighing = {line_id for live in state.lives if not live.final for line_id in live.lines}
-    variance = MISSED_SIGMA_MG**2
-    for line in state.trip.lines:
-        product = state.setup.catalog.product(line.product_id)
-        if line.settled or line.id in weighing or product is None or state.expected_mg is None:
-            continue
-        by_weight = product.sold_by == WEIGHT
-        off_mg = 0 if by_weight else product.mass_mg - line.mass_mg
-        if abs(off_mg) > tolerance_mg(state):
-            continue
-        variance += (line.mass_mg // LOT_UNSURE if by_weight else product.mass_sd_mg) ** 2
-        final = judge.weighed(state, line, product, line.mass_mg + off_mg, True)
-        final = replace(final, review=line.review or by_weight)
-        trip = basket.change_line(state.trip, final)
-        state = replace(state, trip=trip, expected_mg=state.expected_mg + off_mg)
-    waiting = {live.doubt_id for live in state.lives if not live.final}
-    for doubt in [x for x in state.trip.doubts if not x.settled and x.id not in waiting]:
-        variance += (doubt.delta_mg // LOT_UNSURE) ** 2
-        live = replace(lives.live_of_doubt(state, doubt), seen=False)
-        trip = basket.change_doubt(state.trip, replace(doubt, settled=True, seen=False))
-        state = lives.with_live(replace(state, trip=trip), live)
-    return replace(state, loose_mg=0), isqrt(variance)
 
 
 def reopen(state: State) -> State:

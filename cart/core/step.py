@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from cart.core import basket, judge, lives, people, reminders, screen, session, sync, trade, weight
+from cart.core import basket, half_weighed, judge, lives, people, reminders, screen, session, sync, trade, weight
 from cart.core.effects import CloseCharge, CommitSale, Effect, Note, Save
 from cart.core.events import (
     BrokerDown,
@@ -74,23 +74,18 @@ def step(state: State, event: Event) -> Done:
 
 
 def _save(before: Trip, state: State) -> Done:
-    state = replace(state, trip=replace(state.trip, loose_mg=_loose_mg(state)))
+    anchor_mg, loose_mg = half_weighed.foreseen(state)
+    state = replace(state, trip=replace(state.trip, loose_mg=loose_mg))
     records = state.alibis or state.legal_events
     if not records and replace(state.trip, scans=before.scans) == before and _same_scans(before, state.trip):
         return state, ()
-    state = replace(state, trip=replace(state.trip, anchor_mg=state.expected_mg))
+    state = replace(state, trip=replace(state.trip, anchor_mg=anchor_mg))
     entries = basket.journal(before, state.trip)
     seq = state.save_seq + 1
     effect: Save | CommitSale = Save(seq, entries, state.trip, state.alibis, state.legal_events)
     if state.trip.charge_id and state.trip.charge_id != before.charge_id:
         effect = CommitSale(seq, entries, state.trip, _charge(state), state.alibis, state.legal_events)
     return replace(state, save_seq=seq, unsaved=(*state.unsaved, effect), alibis=(), legal_events=()), (effect,)
-
-
-def _loose_mg(state: State) -> int:
-    """Return how far the load may be from what the changes add up to while some are provisional."""
-    unsure = (max(4 * x.sigma_mg, abs(x.delta_mg) // 20) for x in state.lives if not x.final)
-    return sum(unsure) + state.loose_mg
 
 
 def _same_scans(before: Trip, after: Trip) -> bool:
@@ -159,7 +154,8 @@ def _restored(state: State, event: Restored) -> Done:
         safe_id=trip.next_id,
         changed_ns=event.t_ns,
     )
-    return replace(state, lives=lives.lives_of_doubts(state)), ()
+    state, effects = half_weighed.taken_up(state)
+    return replace(state, lives=lives.lives_of_doubts(state)), effects
 
 
 # -- load ------------------------------------------------------------------------
@@ -205,7 +201,7 @@ def _stood(state: State, rest: weight.Standstill) -> State:
         return replace(state, expected_mg=rest.gross_mg)
     small = abs(reminders.residual_mg(state)) <= reminders.tolerance_mg(state)
     if small and reminders.at_rest(state):
-        return replace(reminders.settle_provisional(state), expected_mg=rest.gross_mg)
+        return half_weighed.settled(state, rest.gross_mg)
     return state
 
 

@@ -134,8 +134,8 @@ class Trip:
     trip_id     UUIDv7 of the trip, empty while the cart is idle
     phase       see cart.core.session.PHASES
     asked       how many prompts the trip has shown
-    anchor_mg   gross load that lines, own things and doubts explain; None before the first standstill
-    loose_mg    how far anchor_mg may be off, because the latest changes are only provisional
+    anchor_mg   gross load once all that is explained or in doubt is weighed; None before the first standstill
+    loose_mg    how far anchor_mg may be off, because of pieces that are only half weighed
     landed      the latest scans that found their item: their codes may be read again as it lies there
     gone        lines that were taken out a moment ago, oldest first
     flags       codes that staff and the store must see, in order, without doubles
