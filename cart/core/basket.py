@@ -5,9 +5,10 @@ Each returns a new trip. Nothing here decides; `judge.py` does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from cart.core.catalog import Product
+from cart.core.catalog import WEIGHT, Product
 from cart.core.trip import LINES_MAX, Doubt, Entry, Gone, Line, Option, Prompt, Scan, Trip
 
 LANDED_MAX = 8
@@ -56,6 +57,16 @@ def add_line(
         alibi_id=alibi_id,
     )
     return replace(trip, lines=(*trip.lines, line), next_id=trip.next_id + 1), line
+
+
+def shares_mg(delta_mg: int, products: Sequence[Product]) -> list[int]:
+    """Return the measured mass shared out in proportion to the catalogue masses."""
+    if len(products) == 1 or any(product.sold_by == WEIGHT for product in products):
+        return [delta_mg] * len(products)
+    total_mg = sum(product.mass_mg for product in products)
+    shares = [delta_mg * product.mass_mg // total_mg for product in products]
+    shares[-1] += delta_mg - sum(shares)
+    return shares
 
 
 def change_line(trip: Trip, line: Line) -> Trip:

@@ -176,15 +176,21 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
 def _scans_for(state: State, live: Live) -> tuple[Scan, ...]:
     """Return the scans that may explain the change: an explained one is not open to later scans.
 
-    Nor is an older doubt open to a name that waits for its lot to be weighed again.
+    Nor is any open to a name that waits for its own lot to be weighed again.
     """
     trip = state.trip
     if not live.scans:
-        promised = {x.product_id for x in trip.doubts if 0 < live.doubt_id < x.id and not x.seen}
-        return tuple(scan for scan in trip.scans if scan.source == "code" or scan.product_id not in promised)
+        others = (x.product_id for x in trip.doubts if x.id != live.doubt_id and not x.seen)
+        promised = {scan_id for product_id in others for scan_id in _first_named(trip.scans, product_id)}
+        return tuple(scan for scan in trip.scans if scan.id not in promised)
     used = {scan.id for scan in live.scans}
     limit_ns = live.t_accept_ns + SCAN_AFTER_NS
     return tuple(scan for scan in trip.scans if scan.id in used or scan.t_ns <= limit_ns)
+
+
+def _first_named(scans: tuple[Scan, ...], product_id: str) -> tuple[int, ...]:
+    """Return the number of the oldest name that was given by hand for this product, if there is one."""
+    return tuple(scan.id for scan in scans if scan.source != "code" and scan.product_id == product_id)[:1]
 
 
 def _key(verdict: decision.Verdict, suspect: str, *, slight: bool) -> tuple[str, ...]:
@@ -239,7 +245,7 @@ def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) ->
 def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: decision.Verdict) -> tuple[State, Live]:
     products = [p for x in product_ids if (p := state.setup.catalog.product(x)) is not None]
     trip, ids = state.trip, []
-    for product, mass_mg in zip(products, _shares_mg(live.delta_mg, products), strict=True):
+    for product, mass_mg in zip(products, basket.shares_mg(live.delta_mg, products), strict=True):
         trip, line = basket.add_line(
             trip,
             product,
@@ -281,8 +287,9 @@ def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]
     assert doubt is not None
     product = state.setup.catalog.product(doubt.product_id)
     if product is not None and product.sold_by == WEIGHT and doubt.asked and not doubt.seen:
-        lifted = replace(doubt, delta_mg=-live.delta_mg)
-        state = replace(state, trip=basket.await_back(state.trip, lifted, product, state.t_ns))
+        lifted, named = replace(doubt, delta_mg=-live.delta_mg), _first_named(state.trip.scans, product.id)
+        trip = basket.use_scans(basket.await_back(state.trip, lifted, product, state.t_ns), named)
+        state = replace(state, trip=trip)
     lender = lives.live_of_doubt(state, doubt)
     delta_mg = doubt.delta_mg + live.delta_mg
     state = replace(state, trip=basket.change_doubt(state.trip, replace(doubt, delta_mg=delta_mg)))
@@ -330,12 +337,13 @@ def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, v
     """Return the state with the same doubt about another product.
 
     How often it was asked stays, but for the question that stands: the new product makes it another one. To weigh a
-    thing again is a new question in any case: what it is has been answered.
+    thing again is a new question in any case: what it is has been answered. So is what is left without that thing.
     """
     doubt = basket.doubt_of(state.trip, live.doubt_id)
     assert doubt is not None
-    trip, asked = state.trip, doubt.asked
-    if trip.prompt is not None and trip.prompt.doubt_id == doubt.id and suspect not in ("", doubt.product_id):
+    trip, asked, prompt = state.trip, doubt.asked, state.trip.prompt
+    kind = prompt.kind if prompt is not None and prompt.doubt_id == doubt.id else ""
+    if kind and suspect != doubt.product_id and (suspect or kind == decision.WEIGH_AGAIN):
         trip, asked = replace(trip, prompt=None), asked - 1
     asked = 0 if verdict.best.kind == decision.WEIGH_AGAIN else asked
     doubt = replace(doubt, product_id=suspect, reason=verdict.reason, asked=asked)
@@ -350,7 +358,7 @@ def _refresh(state: State, live: Live) -> State:
     lines = [line for line in trip.lines if line.id in live.lines]
     products = [p for x in lines if (p := state.setup.catalog.product(x.product_id)) is not None]
     if lines and len(products) == len(lines):
-        masses_mg = _shares_mg(live.delta_mg, products)
+        masses_mg = basket.shares_mg(live.delta_mg, products)
         for line, product, mass_mg in zip(lines, products, masses_mg, strict=True):
             trip = basket.change_line(trip, weighed(state, line, product, mass_mg, _is_settled(live, product)))
     doubt = next((x for x in trip.doubts if x.step_id == live.step_id), None)  # open, or the shopper's own
@@ -376,16 +384,6 @@ def weighed(state: State, line: Line, product: Product, mass_mg: int, final: boo
 
 
 # -- small things ----------------------------------------------------------------
-
-
-def _shares_mg(delta_mg: int, products: list[Product]) -> list[int]:
-    """Return the measured mass shared out in proportion to the catalogue masses."""
-    if len(products) == 1 or any(p.sold_by == WEIGHT for p in products):
-        return [delta_mg] * len(products)
-    total_mg = sum(product.mass_mg for product in products)
-    shares = [delta_mg * product.mass_mg // total_mg for product in products]
-    shares[-1] += delta_mg - sum(shares)
-    return shares
 
 
 def _effects(state: State, live: Live, verdict: decision.Verdict) -> tuple[Effect, ...]:

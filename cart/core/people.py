@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cart.core import basket, judge, lives, session, taps, trade
+from cart.core.catalog import WEIGHT
 from cart.core.effects import CommitSale, Effect, Note
 from cart.core.events import ExitSeen, PanelPressed, Tapped
 from cart.core.pricing import amount_minor
@@ -14,6 +15,9 @@ from cart.core.state import State
 from cart.core.trip import LINES_MAX, Doubt, Scan, Trip
 
 Done = tuple[State, tuple[Effect, ...]]
+
+REST_SPREADS = 4
+"""How many standard deviations of a piece's mass the rest of a change must exceed to be another thing."""
 
 START_WAIT_NS = 10_000_000_000
 """How long a touch on start waits for the first rest of the empty cart."""
@@ -191,7 +195,7 @@ def _answer(state: State, event: Tapped) -> Done:
     if kind == "own":
         return _own_doubt(state, doubt), ()
     if kind == "yes":
-        return _confirm(state, doubt, value), ()
+        return _confirm(state, doubt, value)
     if kind == "pick":
         return _name(state, doubt, value)
     if kind == "weigh":
@@ -218,26 +222,35 @@ def _name(state: State, doubt: Doubt, product_id: str) -> Done:
     return judge.judge(state, lives.live_of_doubt(state, doubt))
 
 
-def _confirm(state: State, doubt: Doubt, product_id: str) -> State:
-    """The shopper insists, against mass or look: charged, marked for review, and flagged."""
+def _confirm(state: State, doubt: Doubt, product_id: str) -> Done:
+    """The shopper insists, against mass or look: charged, marked for review, and flagged.
+
+    What came to light at a standstill may be several things: what the named one cannot weigh stays in doubt.
+    """
     live = lives.live_of_doubt(state, doubt)
     product = state.setup.catalog.product(product_id)
     if product is None or judge.must_be_weighed(state, product):
-        return state
+        return state, ()
     if len(state.trip.lines) >= LINES_MAX:
-        return replace(state, trip=basket.flag(state.trip, "too_many_lines"))
+        return replace(state, trip=basket.flag(state.trip, "too_many_lines")), ()
+    rest_mg = 0 if doubt.seen or product.sold_by == WEIGHT else doubt.delta_mg - product.mass_mg
+    several = rest_mg > state.setup.limits.residual_mg + REST_SPREADS * product.mass_sd_mg
+    mass_mg = product.mass_mg if several else doubt.delta_mg
     scan = [x.id for x in state.trip.scans if x.product_id == product_id][:1]
-    trip = basket.use_scans(basket.remove_doubt(state.trip, doubt.id), tuple(scan))
     trip, line = basket.add_line(
-        trip,
+        basket.use_scans(state.trip, tuple(scan)),
         product,
-        mass_mg=doubt.delta_mg,
-        amount_minor=amount_minor(product, doubt.delta_mg, state.setup.limits.division_mg),
+        mass_mg=mass_mg,
+        amount_minor=amount_minor(product, mass_mg, state.setup.limits.division_mg),
         reason=f"confirmed by the shopper; {doubt.reason}",
         step_id=doubt.step_id,
         review=True,
     )
-    return lives.settle(state, live, basket.flag(trip, "mismatch"), (line.id,))
+    if several:
+        trip = basket.change_doubt(trip, replace(doubt, delta_mg=rest_mg, asked=0))
+        return judge.judge(replace(state, trip=trip), replace(live, delta_mg=rest_mg))
+    trip = basket.flag(basket.remove_doubt(trip, doubt.id), "mismatch")
+    return lives.settle(state, live, trip, (line.id,)), ()
 
 
 def _took_line(state: State, doubt: Doubt, line_id: int) -> State:

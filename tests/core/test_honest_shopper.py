@@ -537,3 +537,48 @@ def test_an_own_bag_whose_weighing_was_cut_short_is_asked_about_once_more():
     cart.feed(Tapped(cart.t_ns, taps.CHECKOUT))
     cart.wait(10_000)
     assert cart.state.trip.phase == "locked"
+
+
+def test_yes_to_one_of_several_things_that_nobody_saw_land_leaves_the_rest_in_doubt():
+    cart = shopping()
+    cart.wait(1_000)
+    stand(cart, OATS.mass_mg + 310_000)
+    cart.wait(2_000)
+    cart.scan(OATS)
+    cart.wait(2_000)
+    prompt = cart.state.trip.prompt
+    assert prompt.kind == "weight_differs"
+    cart.feed(Tapped(cart.t_ns, taps.ANSWER, "yes:oats", prompt=prompt.id))
+    assert [(line.product_id, line.mass_mg) for line in cart.state.trip.lines] == [("oats", OATS.mass_mg)]
+    assert [(doubt.delta_mg, doubt.product_id) for doubt in cart.state.trip.doubts] == [(310_000, "")]
+    assert cart.state.trip.flags == ()
+
+
+def test_a_name_that_waits_for_its_lot_to_be_weighed_again_explains_no_other_goods():
+    cart = shopping()
+    weighed_pears(cart, 0)
+    rests(cart)
+    assert cart.state.trip.prompt.kind == "weigh_again"
+    cart.load(RICE.mass_mg)
+    cart.wait(3_000)
+    assert cart.state.trip.lines == (), "rice is no pear because pears are waited for"
+    cart.scan(RICE)
+    assert [line.product_id for line in cart.state.trip.lines] == ["rice"]
+
+
+def test_what_is_left_of_several_things_is_not_called_by_the_name_of_the_one_that_was_lifted_out():
+    cart = shopping()
+    cart.wait(1_000)
+    cart.scan(PEAR)
+    stand(cart, 410_000 + RICE.mass_mg)
+    cart.wait(3_000)
+    assert cart.state.trip.prompt.kind == "weigh_again"
+    for delta_mg in (-410_000, 410_000):
+        cart.load(delta_mg)
+        cart.wait(3_000)
+    assert [line.product_id for line in cart.state.trip.lines] == ["pear"]
+    assert [doubt.product_id for doubt in cart.state.trip.doubts] == [""]
+    cart.scan(RICE)
+    cart.wait(1_000)
+    assert sorted(line.product_id for line in cart.state.trip.lines) == ["pear", "rice"]
+    assert cart.state.trip.doubts == ()
