@@ -578,6 +578,7 @@ def test_what_is_left_of_several_things_is_not_called_by_the_name_of_the_one_tha
         cart.wait(3_000)
     assert [line.product_id for line in cart.state.trip.lines] == ["pear"]
     assert [doubt.product_id for doubt in cart.state.trip.doubts] == [""]
+    assert cart.state.trip.prompt.kind == "scan_it"
     cart.scan(RICE)
     cart.wait(1_000)
     assert sorted(line.product_id for line in cart.state.trip.lines) == ["pear", "rice"]
