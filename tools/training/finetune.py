@@ -75,7 +75,7 @@ class Plan:
 
 
 FULL = Plan(((160, 7), (192, 4), (224, 3)))
-WITHOUT_SOME = Plan(((160, 4), (192, 2), (224, 2)))
+WITHOUT_SOME = Plan(((160, 3), (192, 1), (224, 2)))
 TINY = Plan(((64, 2),), batch=4)
 
 
@@ -151,6 +151,20 @@ def finetuned(plan: Plan, pictures: Pictures, work: Path, say: Callable[[str], N
         )
     trained = {key: progress.average[key].cpu() for key in lite0.trained_keys()}
     return {key: value.cpu() for key, value in fixed.items()} | trained
+
+
+def chosen(pictures: Pictures, keep: np.ndarray, classes: np.ndarray) -> Pictures:
+    """Return some of the pictures with other class numbers; keep (n,) marks them, classes has one number for each."""
+    name = sha256(f"{pictures.name} {keep.tobytes().hex()} {classes.tolist()}".encode())
+    return Pictures(pictures.rgb[keep], classes, pictures.mirrored[keep], name)
+
+
+def imagenet_embeddings(plan: Plan, pictures: Pictures) -> np.ndarray:
+    """Return the embeddings (n, 1280) of the pictures by the backbone as it was before any training, unit length."""
+    torch.set_num_threads(plan.threads)
+    parts = np.array_split(pictures.rgb, _batches(plan, pictures))
+    state = imagenet_state()
+    return functional.normalize(torch.cat([_plain(plan, state, part) for part in parts]), dim=1).numpy()
 
 
 def rate_share(step: int, steps: int, warm_up: int) -> float:

@@ -1,0 +1,146 @@
+"""What is chosen and measured on photos that nobody learnt: swaps, strangers, enrolment, on made-up embeddings."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cart.vision.classify import Calibration, unit
+from cart.vision.head_fit import Statistics
+from tools.training import card, report, swaps, unseen
+from tools.training.apart import Apart
+from tools.training.fitting import UNKNOWN, Views
+from tools.training.unseen import Embedded
+
+COARSE = ("Apple",) * 3 + ("A", "B", "C")
+GROUPS = np.array([0, 0, 0, 1, 2, 3])
+CLASSES, LOOKS, EACH, SIZE = 6, 5, 8, 40
+CALIBRATION = Calibration(12.0, 0.0, -8.0, 4.0, 0.05, 0, 0)
+
+
+def clouds(seed: int, each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return photos of six products: the first three much alike, all in five looks."""
+    draw = np.random.default_rng(0)
+    centres = draw.random((CLASSES, SIZE)) * 0.5 + 0.3
+    centres[1], centres[2] = centres[0] + draw.normal(0, 0.05, SIZE), centres[0] + draw.normal(0, 0.05, SIZE)
+    looks = draw.normal(0, 0.06, (CLASSES, LOOKS, SIZE))
+    noise = np.random.default_rng(seed)
+    classes = np.repeat(np.arange(CLASSES), each * LOOKS)
+    look = np.tile(np.arange(LOOKS), CLASSES * each)
+    photos = centres[classes] + looks[classes, look] + noise.normal(0, 0.02, (len(classes), SIZE))
+    return unit(np.maximum(photos, 0.0)), classes
+
+
+@pytest.fixture(scope="module")
+def data() -> Embedded:
+    vectors, classes = clouds(1, EACH)
+    val, val_classes = clouds(2, 2)
+    train, seen = Views(vectors[None], classes), Views(val[None], val_classes)
+    held = np.arange(len(classes)) % LOOKS == 0
+    return Embedded(train, seen, train, seen, Apart.of(COARSE), held)
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    return unseen.fit_head(data, GROUPS, lambda text: None)
+
+
+def test_the_second_backbone_learnt_no_stranger_and_no_held_look(data):
+    learnt = data.learnt
+    assert not learnt[data.held].any()
+    assert not np.isin(data.train.classes[learnt], [*data.apart.siblings, *data.apart.groups]).any()
+    assert learnt.any()
+
+
+def test_only_photos_that_nobody_learnt_are_measured_on(data):
+    everything = np.ones(len(data.train.classes), bool)
+    shipped = Statistics.of(*data.train.stacked(everything))
+    second = Statistics.of(*data.apart_train.stacked(data.learnt))
+    found = unseen.unseen(data, shipped, second, 0.1)
+    held = data.held & np.isin(data.train.classes, data.apart.known)
+    assert found.val.sum() == len(data.val.classes)
+    assert len(found.classes) == len(data.val.classes) + held.sum()
+    strange = np.concatenate([data.apart.siblings, data.apart.groups])
+    assert (found.cosines[~found.val][:, strange] == UNKNOWN).all()
+    assert (found.cosines[found.val] > UNKNOWN).all()
+
+
+def test_strangers_of_an_unknown_group_are_told_apart_better_than_siblings(fitted):
+    assert fitted.facts["auroc_groups"] > 0.9
+    assert fitted.facts["auroc_groups"] >= fitted.facts["auroc_siblings"]
+
+
+def test_a_product_enrolled_from_ten_photos_is_found(fitted, data):
+    new = len(data.apart.siblings) + len(data.apart.groups)
+    assert fitted.facts["enrolled_looks"] == new * EACH * LOOKS
+    assert fitted.facts["enrolled_looks_top1"] > 0.7
+    assert fitted.facts["enrolled_val_top1"] > 0.7
+
+
+def test_a_head_that_says_the_opposite_would_be_noticed(data):
+    turned = dataclasses.replace(data, apart_val=Views(data.apart_val.vectors, np.roll(data.apart_val.classes, 10)))
+    facts = unseen.fit_head(turned, GROUPS, lambda text: None).facts
+    assert facts["enrolled_val_top1"] < 0.3
+
+
+def test_the_head_is_fitted_on_every_train_photo(fitted, data):
+    assert fitted.statistics.counts.sum() == len(data.train.classes)
+    assert fitted.calibration.disagree_millinat < fitted.calibration.agree_millinat
+
+
+# -- swaps -------------------------------------------------------------------------------------
+
+
+def cosines_of(classes: np.ndarray, own: float, sibling: float, other: float) -> np.ndarray:
+    """Return cosines with a little noise: `own` for the true class, and so on."""
+    draw = np.random.default_rng(4)
+    alike = GROUPS[classes][:, None] == GROUPS
+    base = np.where(np.arange(CLASSES) == classes[:, None], own, np.where(alike, sibling, other))
+    return base + draw.normal(0, 0.05, base.shape)
+
+
+def test_swaps_to_another_group_are_caught_more_often_than_to_a_sibling():
+    classes = np.arange(600) % CLASSES
+    found = swaps.figures(cosines_of(classes, 0.7, 0.55, 0.0), classes, GROUPS, CALIBRATION)
+    assert found["alarms_10"] == pytest.approx(0.01, abs=0.008)
+    assert found["swap_group_10"] > 0.99 > found["swap_sibling_10"]
+    assert found["swap_sibling_10_low"] < found["swap_sibling_10"] < found["swap_sibling_10_high"]
+    assert found["swap_photos_with_siblings"] == 300
+
+
+@pytest.mark.parametrize(("photos", "shown"), [(299, False), (300, True)])
+def test_a_share_that_the_photos_cannot_show_is_not_shown(photos, shown):
+    classes = np.arange(photos) % CLASSES
+    found = swaps.figures(cosines_of(classes, 0.7, 0.4, 0.0), classes, GROUPS, CALIBRATION)
+    assert (found["swap_group_10"] is not None) == shown
+    assert found["swap_group_1"] is None
+    assert found["alarms_2_high"] is None
+
+
+def test_a_product_that_the_head_does_not_know_is_no_swap_that_was_caught():
+    classes = np.arange(300) % 2
+    cosines = cosines_of(classes, 0.7, 0.7, 0.0)
+    cosines[:, 2] = UNKNOWN
+    found = swaps.figures(cosines, classes, GROUPS, CALIBRATION)
+    assert found["swap_sibling_10"] < 0.1
+
+
+# -- what people read --------------------------------------------------------------------------
+
+
+def test_what_is_not_shown_is_said_in_words(fitted):
+    rows = dict(card.swap_rows(fitted.facts | swaps.figures(np.eye(6), np.arange(6), GROUPS, CALIBRATION)))
+    assert set(rows.values()) == {card.NOT_SHOWN}
+    assert any(name.startswith("0.1 %") for name in rows)
+
+
+def test_the_report_shows_each_miss_and_escapes_what_it_shows(fitted):
+    miss = report.Miss(b"\xff\xd8one", b"\xff\xd8two", "<b>Leek", "Milk", 700, 120)
+    figures = dict.fromkeys([key for _, key in card.ROWS] + ["top1_low", "top1_high", "ece"], 0.5)
+    figures |= {"n": 3, "classes_seen": 2}
+    page = report.page({"val": figures, "fit": fitted.facts}, [miss])
+    assert page.count("<img") == 2
+    assert "&lt;b&gt;Leek" in page
+    assert "<b>Leek" not in page
+    assert "70.0 %" in page
+    assert "http" not in page
