@@ -21,7 +21,7 @@ VERBS = {
     "doctor": "check this machine and say how to mend what is wrong",
     "scale": "watch, calibrate or decode the load cell",
     "camera": "read and classify photos, test the camera",
-    "catalog": "show or check the catalogue",
+    "catalog": "show or check the catalogue, teach the classifier",
     "outbox": "list charges that wait for the store",
     "seal": "show or make the record of what was verified together",
     "version": "print the version and what it runs on",

@@ -4,28 +4,10 @@ Code that meets an operating error raises `Fault("CODE", "detail")`; a mistake o
 docs/OPERATING.md holds the same table for people, and a test compares the two.
 """
 
-from typing import NamedTuple
-
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_CONFIGURATION = 3
-EXIT_HARDWARE = 4
-
-
-class FaultText(NamedTuple):
-    """What a code says to people.
-
-    meaning    one line, no full stop
-    causes     likely causes, most likely first
-    next_step  what to do or run next, one line
-    exit_code  what a command that ends with this fault exits with: 1 failed check, 2 usage, 3 configuration, 4 hardware
-    """
-
-    meaning: str
-    causes: tuple[str, ...]
-    next_step: str
-    exit_code: int = EXIT_FAILED
+from cart.fault_text import EXIT_CONFIGURATION, EXIT_HARDWARE, EXIT_USAGE, FaultText
+from cart.fault_text import EXIT_FAILED as EXIT_FAILED
+from cart.fault_text import EXIT_OK as EXIT_OK
+from cart.faults_classifier import CLASSIFIER_FAULTS
 
 
 class Fault(Exception):
@@ -49,7 +31,7 @@ class Fault(Exception):
 
 
 # Sorted by code. A row stays once released: people and dashboards search for codes.
-FAULTS: dict[str, FaultText] = {
+_FAULTS: dict[str, FaultText] = {
     "BENCH-PROCESS": FaultText(
         "a program of the bench did not start",
         ("its log says why", "the installation is not complete"),
@@ -449,24 +431,6 @@ FAULTS: dict[str, FaultText] = {
         "mend what is named, then: cart scale calibrate with --latitude and --e-g, then cart seal make again",
         EXIT_CONFIGURATION,
     ),
-    "MODEL-HASH": FaultText(
-        "a model file is not the one its manifest names",
-        ("an interrupted update", "a file was replaced by hand"),
-        "install the package again, then: cart doctor",
-        EXIT_CONFIGURATION,
-    ),
-    "MODEL-MISSING": FaultText(
-        "a file of the classifier is missing or cannot be read",
-        ("wrong [classifier] model_dir", "the package was installed without its data"),
-        "cart doctor",
-        EXIT_CONFIGURATION,
-    ),
-    "MODEL-RUNTIME-MISSING": FaultText(
-        "there is no TFLite runtime to run the classifier with",
-        ("no wheel for this processor and Python (none for 32 bits)", "the package was installed without dependencies"),
-        "pip install ai-edge-litert (tflite-runtime on a Raspberry Pi with Python 3.11), then: cart doctor",
-        EXIT_CONFIGURATION,
-    ),
     "PANEL-MISSING": FaultText(
         "the panel with lights, button and gate contact does not answer",
         (
@@ -590,3 +554,6 @@ FAULTS: dict[str, FaultText] = {
         EXIT_HARDWARE,
     ),
 }
+
+FAULTS: dict[str, FaultText] = dict(sorted({**_FAULTS, **CLASSIFIER_FAULTS}.items()))
+"""Every row: those above, and those of the classifier."""

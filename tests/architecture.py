@@ -19,7 +19,9 @@ MAY_IMPORT = {
     "cart/clock.py": (),
     "cart/config.py": ("cart.config_text", "cart.faults"),
     "cart/config_text.py": (),
-    "cart/faults.py": (),
+    "cart/fault_text.py": (),
+    "cart/faults_classifier.py": ("cart.fault_text",),
+    "cart/faults.py": ("cart.fault_text", "cart.faults_classifier"),
     "cart/logs.py": (),
     "cart/ports.py": ("cart.core",),
     "cart/core/": ("cart.core",),
@@ -52,6 +54,7 @@ ONLY_FOR = {
     "cart.vision": (
         "cart/vision/",
         "cart/commands/camera.py",
+        "cart/commands/catalog_enroll.py",
         "cart/commands/vision.py",
         "cart/commands/doctor.py",
         "cart/commands/bench_vision.py",

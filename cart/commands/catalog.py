@@ -1,12 +1,16 @@
-"""Show or check the catalogue.
+"""Show or check the catalogue, and teach the classifier its products.
 
-lint  lists every fault of a file with its row, and what deserves a second look; exits with 1 on a fault
-show  prints the products
+lint      lists every fault of a file with its row, and what deserves a second look; exits with 1 on a fault
+show      prints the products
+enroll    teaches the classifier a product from ten photos or from the camera
+unenroll  makes it forget one
+enrolled  lists what was enrolled, and goes back to an earlier version
 """
 
 import argparse
 import json
 
+from cart.commands import catalog_enroll
 from cart.core.catalog import WEIGHT, Catalog, Product
 from cart.edge.catalog_file import load_catalog, parse_file
 from cart.faults import EXIT_FAILED, EXIT_OK
@@ -14,18 +18,30 @@ from cart.faults import EXIT_FAILED, EXIT_OK
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `cart catalog` takes."""
-    verbs = parser.add_subparsers(dest="action", required=True, metavar="lint|show")
+    verbs = parser.add_subparsers(dest="action", required=True, metavar="lint|show|enroll|unenroll|enrolled")
     lint = verbs.add_parser("lint", help="list every fault of a catalogue file")
     lint.add_argument("file", metavar="FILE", help="a catalogue as CSV; its form is in docs/PROTOCOL.md")
     show = verbs.add_parser("show", help="print the products")
     show.add_argument("file", nargs="?", default="", metavar="FILE", help="default: the packaged demo store")
     for sub in (lint, show):
         sub.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print")
+    text, raw = catalog_enroll.__doc__ or "", argparse.RawDescriptionHelpFormatter
+    enroll = verbs.add_parser("enroll", help=text.splitlines()[0], description=text, formatter_class=raw)
+    catalog_enroll.add_arguments(enroll)
+    catalog_enroll.add_unenroll(verbs.add_parser("unenroll", help="make the classifier forget a product"))
+    catalog_enroll.add_enrolled(verbs.add_parser("enrolled", help="list what was enrolled, or go back to a version"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; 0, or 1 when lint found a fault."""
-    return {"lint": _lint, "show": _show}[args.action](args)
+    actions = {
+        "lint": _lint,
+        "show": _show,
+        "enroll": catalog_enroll.run,
+        "unenroll": catalog_enroll.run_unenroll,
+        "enrolled": catalog_enroll.run_enrolled,
+    }
+    return actions[args.action](args)
 
 
 def _lint(args: argparse.Namespace) -> int:

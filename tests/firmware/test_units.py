@@ -122,7 +122,10 @@ def test_the_camera_process_sees_no_private_key_and_no_database():
     state_dir = config.default().cart.state_dir
     assert one(vision, "TemporaryFileSystem") == f"{state_dir}:ro"
     assert one(vision, "BindPaths") == f"/var/lib/{one(vision, 'StateDirectory')}" == f"{state_dir}/crops"
-    assert one(vision, "BindReadOnlyPaths") == f"-{config.default().keys.dir}/{PICTURES_NAME}"
+    assert told(vision)["BindReadOnlyPaths"] == [
+        f"-{config.default().keys.dir}/{PICTURES_NAME}",
+        f"-{state_dir}/models",
+    ]
     assert one(vision, "PrivateNetwork") == "yes"
 
 
