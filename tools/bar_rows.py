@@ -123,15 +123,6 @@ def help_cpu() -> float:
 # -- recognition -----------------------------------------------------------------------------
 
 
-@bar("model-top1", "classifier on the val photos, network and head that never saw them: fine top-1", ">=", 75, "%",
-     "python -m tools.eval_classifier -o json")  # fmt: skip
-def model_top1() -> float:
-    """Top-1 in percent."""
-    if not (SHARED / "grocery").is_dir():
-        raise NotMeasured("the shared photos are not there")
-    return field(tool("eval_classifier", "-o", "json"), "top1_percent")
-
-
 @bar("barcode-wrong", "wrong retail numbers read on the shared barcode photos", "=", 0, "numbers",
      "cart camera read ../shared/data/barcodes/images/...")  # fmt: skip
 def barcode_wrong() -> float:

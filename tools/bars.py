@@ -10,10 +10,20 @@ import os
 import sys
 from dataclasses import asdict
 
-from tools import bar_rows, card_bars, codec_bars, image_bars, legal_bars, measuring, scale_bars, weigh_bars
+from tools import (
+    bar_rows,
+    card_bars,
+    codec_bars,
+    image_bars,
+    legal_bars,
+    measuring,
+    scale_bars,
+    vision_bars,
+    weigh_bars,
+)
 from tools.measuring import BARS, MISS, NOT_MEASURED, PASS, Row, measured
 
-assert all((bar_rows, card_bars, codec_bars, image_bars, legal_bars, scale_bars, weigh_bars)), (
+assert all((bar_rows, card_bars, codec_bars, image_bars, legal_bars, scale_bars, vision_bars, weigh_bars)), (
     "imported for the rows that they add to BARS"
 )
 

@@ -18,6 +18,7 @@ see that they work; `--self-test` needs neither torch nor photos and checks the 
 
 import argparse
 import ctypes
+import json
 import os
 import sys
 import tempfile
@@ -60,7 +61,7 @@ def main() -> int:
     job = pipeline.Job(args.data, args.work, labels, train, val, count, *plans)
     measured = pipeline.made(job, say)
     pipeline.install(job.stage, args.out)
-    print(card.table(measured["val"]))
+    print(json.dumps(measured) if args.output == "json" else card.table(measured["val"]))
     say(f"installed in {args.out}; the report: {job.stage / pipeline.REPORT_FILE}")
     if args.quick:
         say("a quick run shows that the steps work; its files and figures are good for nothing else")
@@ -76,6 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: cart/models; with --quick a new folder")
     parser.add_argument("--reviewed", type=Path, metavar="DIR", help="pictures that people named, to learn from too")
     parser.add_argument("--quick", action="store_true", help="the same steps on a few photos, in seconds")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print the figures")
     parser.add_argument("--self-test", action="store_true", help="check the TFLite writer and stop")
     args = parser.parse_args()
     if not args.self_test and not (args.data / "train.txt").is_file():
