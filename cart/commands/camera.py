@@ -13,6 +13,7 @@ import difflib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `cart camera` takes."""
     verbs = parser.add_subparsers(dest="action", required=True, metavar="read|classify|agree")
     read = verbs.add_parser("read", help="print the codes on photos")
+    read.add_argument("--variable", choices=_layouts(), metavar="LAYOUT", help=f"price or mass inside numbers that"
+                      f" begin with 2, as agreed on there: {', '.join(_layouts())}")  # fmt: skip
     sort = verbs.add_parser("classify", help="print what photos show")
     agree = verbs.add_parser("agree", help="print whether photos fit a label")
     agree.add_argument("--label", required=True, metavar="LABEL", help="a label of the model, such as Banana")
@@ -47,11 +50,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(args: argparse.Namespace) -> int:
-    from cart.vision.reader import read_photo
+    from cart.vision.reader import Read, read_photo
+    from cart.wire.gs1 import Contents, contents_of
+    from cart.wire.variable import LAYOUTS, variable_of
+
+    def fields(read: Read) -> Fields:
+        told = contents_of(read.symbology, read.text, gs1=read.gs1)
+        holds = {name: value for name, value in asdict(told).items() if value != getattr(Contents(), name)}
+        variable = variable_of(read.gtin, LAYOUTS[args.variable] if args.variable else ())
+        more = {"holds": holds} if set(holds) - {"gtin"} else {}
+        more |= {"variable": variable._asdict()} if variable else {}
+        return {"symbology": read.symbology, "text": read.text, "gtin": read.gtin, **more}
 
     def codes(bgr: np.ndarray) -> Fields:
         found, ms = _timed(lambda: read_photo(photo.grey(bgr)))
-        return {"codes": [{"symbology": r.symbology, "text": r.text, "gtin": r.gtin} for r in found], "ms": ms}
+        return {"codes": [fields(read) for read in found], "ms": ms}
 
     return _each(args.photos, codes)
 
@@ -112,6 +125,12 @@ def _unknown(label: str, labels: tuple[str, ...]) -> str:
     near = [by_lower[name] for name in difflib.get_close_matches(wanted, by_lower, SUGGESTIONS_MAX)]
     hint = f"did you mean {', '.join(near)}?" if near else "labels.json beside the model lists them"
     return f"no label {label!r}: {hint}"
+
+
+def _layouts() -> list[str]:
+    from cart.wire.variable import LAYOUTS
+
+    return list(LAYOUTS)
 
 
 def _threads(text: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import zxingcpp
 
 from cart.ports import RawRead
-from cart.wire.gs1 import upca_to_upce
+from cart.wire.upce import upca_to_upce
 
 if TYPE_CHECKING:
     import numpy as np

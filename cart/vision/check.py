@@ -11,7 +11,7 @@ Fitted are the lens (`drawn`), start, end and bend of the label: about 3 ms for 
 from __future__ import annotations
 
 import itertools
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import cv2
@@ -21,8 +21,9 @@ from cart.vision.drawn import (
     LENSES,
     QUIET_MODULES,
     SAMPLES_PER_MODULE,
-    best_exchange,
+    best_correlation,
     parts_of,
+    same_blur,
     templates_of,
     unit_rows,
 )
@@ -30,9 +31,11 @@ from cart.vision.profile import AROUND, SAMPLES, axes_of, profile_across, square
 from cart.wire import bars
 
 # Corners are off by up to 3 % of the width; a label on a can bends the middle by up to 4 %.
-_COARSE_SHIFTS = np.array([-0.03, -0.015, 0.0, 0.015, 0.03])
-_COARSE_BENDS = np.array([-0.04, -0.02, 0.0, 0.02, 0.04])
-_FINE = 0.35
+_SHIFTS = np.array([-0.03, -0.015, 0.0, 0.015, 0.03])
+_BENDS = np.array([-0.04, -0.02, 0.0, 0.02, 0.04])
+# Around a can, modules shrink towards both sides; these are arcs of 0, 60, 110 and 150 degrees.
+_ROUNDS = np.array([0.0, 0.025, 0.08, 0.17])
+_FINER, _FINE_BENDS, _FINE_ROUNDS = 0.35, np.array([-0.01, 0.0, 0.01]), np.array([-0.025, 0.0, 0.025])
 
 BEND_WINDOWS, BEND_WINDOW_MODULES, STRAIGHTENINGS = 8, 24, 3
 """Places along the code at which its bend is measured, how wide each is, and how often it is taken out at most."""
@@ -41,6 +44,9 @@ FOUND_WIDTHS = tuple(0.85 * 1.03**i for i in range(32))
 """Widths at which a code is looked for again, in widths of the quad: 0.85 to 2.1."""
 
 FOUND_REACH, FOUND_SAMPLES = 1.3, 1_600
+
+CLEAR_SCORE = 0.97
+"""From here on no code with other thicknesses of its bars can fit as well."""
 
 GOOD_SCORE = 0.8
 """From here on better corners are not looked for."""
@@ -56,7 +62,8 @@ class Fit(NamedTuple):
     """How well a code explains the picture.
 
     score   correlation of the profile with the drawn code, 1 is perfect
-    margin  score less the best score of a code with one digit exchanged; below 0 another code fits better
+    margin  score less the best score of another code: one with a digit exchanged, or with several that differ only in
+            how thick their bars are printed; below 0 another code fits better
     quad    where it fits, float64 (4, 2): top left, top right, bottom right, bottom left in reading order
     """
 
@@ -66,7 +73,10 @@ class Fit(NamedTuple):
 
 
 class _Warp(NamedTuple):
-    """A profile on the code's own grid: correlation with the code through a lens; start, end and bend of the warp."""
+    """A profile on the code's own grid, and its correlation with the code through a lens.
+
+    shape  start, end, bend and roundness of the warp
+    """
 
     score: float
     lens: int
@@ -94,7 +104,10 @@ def fit_of(grey: np.ndarray, corners: tuple[tuple[float, float], ...], symbology
         if mended is not None:
             best = max(best, _best_warp(grey, mended, templates), key=_score)
     score, seen = _straighten(best, templates[best.lens])
-    return Fit(score, score - best_exchange(seen, best.lens, symbology, text), _stretched(best.quad, best.shape))
+    other = best_correlation(seen, (best.lens,), bars.exchanges(symbology, text))
+    if score < CLEAR_SCORE and (twins := bars.twins(symbology, text)):
+        other = max(other, best_correlation(seen, same_blur(best.lens), twins))
+    return Fit(score, score - other, _stretched(best.quad, best.shape))
 
 
 def stands_alone(grey: np.ndarray, quad: np.ndarray, symbology: str) -> bool:
@@ -168,11 +181,13 @@ def find_again(grey: np.ndarray, quad: np.ndarray, template: np.ndarray) -> np.n
 
 
 def _best_warp(grey: np.ndarray, quad: np.ndarray, templates: np.ndarray) -> _Warp:
-    """Return the best start, end and bend of the code at `quad`."""
-    profile = profile_across(grey, quad)
-    coarse = _search(profile, templates, _grid(_COARSE_SHIFTS, _COARSE_BENDS), quad)
-    fine = _grid(_COARSE_SHIFTS * _FINE, np.array([-0.01, 0.0, 0.01])) + coarse.shape
-    return max(coarse, _search(profile, templates, fine, quad), key=_score)
+    """Return the best start, end, bend and roundness of the code at `quad`."""
+    profile = profile_across(grey, quad).astype(np.float32)
+    # Every other sample and lenses without ink spread are enough to find the place.
+    shape, _, _ = _search(profile, templates[_PLAIN_LENSES, ::2], _COARSE, step=2)
+    shape, seen, lens = _search(profile, templates, _FINE + shape)
+    seen = unit_rows(seen[None, :])[0]
+    return _Warp(float(seen @ templates[lens]), lens, seen, shape, quad)
 
 
 def _score(warp: _Warp) -> float:
@@ -228,26 +243,41 @@ def _bent(seen: np.ndarray, template: np.ndarray) -> np.ndarray:
     return np.interp(places + np.polyval(cubic, (places - middle) / middle), places, seen)
 
 
-def _search(profile: np.ndarray, templates: np.ndarray, warps: np.ndarray, quad: np.ndarray) -> _Warp:
-    """Return the best of `warps`, rows of (start, end, bend), through any lens."""
-    samples = templates.shape[1]
-    reach = QUIET_MODULES / (samples / SAMPLES_PER_MODULE - 2 * QUIET_MODULES)
-    grid = np.linspace(-reach, 1 + reach, samples)
-    start, end, bend = (column[:, None] for column in warps.T)
-    places = start + (1 + end - start) * grid + bend * 4 * grid * (1 - grid)
-    seen = np.interp((places + AROUND) * _SAMPLES_PER_WIDTH, _SAMPLE_NUMBERS, profile)
-    seen = unit_rows(seen)
-    correlations = seen @ templates.T
-    which, lens = np.unravel_index(int(correlations.argmax()), correlations.shape)
-    return _Warp(float(correlations[which, lens]), int(lens), seen[which], warps[which], quad)
+def _search(
+    profile: np.ndarray, templates: np.ndarray, warps: np.ndarray, step: int = 1
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the best of `warps`, rows of (start, end, bend, roundness), the profile seen through it, and the lens.
+
+    step  the templates have every `step`-th sample
+    """
+    shapes = _shapes(templates.shape[1], step)
+    places = warps.astype(np.float32) @ shapes[1:] + shapes[0]
+    seen = cv2.remap(profile[None, :], places, np.zeros_like(places), cv2.INTER_LINEAR)
+    # The templates are of mean 0 and length 1, so this is the correlation.
+    spread = np.einsum("ij,ij->i", seen, seen) - seen.sum(axis=1) ** 2 / seen.shape[1]
+    correlations = (seen @ templates.T) / np.sqrt(np.maximum(spread, 1e-12))[:, None]
+    which, lens = divmod(int(correlations.argmax()), len(templates))
+    return warps[which], seen[which], lens
 
 
-def _grid(shifts: np.ndarray, bends: np.ndarray) -> np.ndarray:
-    return np.array(list(itertools.product(shifts, shifts, bends)))
+@lru_cache(maxsize=6)
+def _shapes(samples: int, step: int) -> np.ndarray:
+    """Return where the samples of a straight code lie in the profile, and what each part of a warp adds to that."""
+    reach = QUIET_MODULES / (step * samples / SAMPLES_PER_MODULE - 2 * QUIET_MODULES)
+    grid = np.linspace(-reach, 1 + reach, step * samples)[::step]
+    middle = 2 * grid - 1
+    parts = (grid + AROUND, 1 - grid, grid, 4 * grid * (1 - grid), middle * (1 - middle * middle))
+    return (np.stack(parts) * _SAMPLES_PER_WIDTH).astype(np.float32)
 
 
+def _grid(*values: np.ndarray) -> np.ndarray:
+    return np.array(list(itertools.product(*values)))
+
+
+_COARSE = _grid(_SHIFTS, _SHIFTS, _BENDS, _ROUNDS)
+_FINE = _grid(_SHIFTS * _FINER, _SHIFTS * _FINER, _FINE_BENDS, _FINE_ROUNDS)
+_PLAIN_LENSES = [lens for lens, (_, spread) in enumerate(LENSES) if spread == 0.0]
 _FINDING_LENS = LENSES.index((0.9, 0.0))
-_SAMPLE_NUMBERS = np.arange(SAMPLES, dtype=np.float64)
 _SAMPLES_PER_WIDTH = (SAMPLES - 1) / (1 + 2 * AROUND)
 _FIRST_SAMPLE = round(AROUND * _SAMPLES_PER_WIDTH)
 _LAST_SAMPLE = SAMPLES - _FIRST_SAMPLE

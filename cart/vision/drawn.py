@@ -15,8 +15,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from cart.wire import bars
-
 QUIET_MODULES = 4
 """Modules of quiet zone on each side that take part."""
 
@@ -31,16 +29,25 @@ INK_SPREADS_MODULES = (-0.15, 0.0, 0.15, 0.3)
 LENSES = tuple(itertools.product(BLURS_MODULES, INK_SPREADS_MODULES))
 
 
-def best_exchange(seen: np.ndarray, lens: int, symbology: str, text: str) -> float:
-    """Return the best correlation of a profile with a code that has one digit exchanged, seen through one lens.
+def best_correlation(seen: np.ndarray, lenses: Sequence[int], codes: Sequence[str]) -> float:
+    """Return the best correlation of a profile with any of the codes, seen through any of some lenses.
 
-    seen  (samples,) of mean 0 and length 1, on the grid of the code
-    lens  index into LENSES
+    seen    (samples,) of mean 0 and length 1, on the grid of the code
+    lenses  indices into LENSES
+    codes   modules as cart.wire.bars gives them, at least one
     """
-    others = parts_of(bars.exchanges(symbology, text))
-    basis, gram = _basis(module_count(others[0]), lens)
-    lengths = np.sqrt(np.einsum("ij,ij->i", others @ gram, others))
-    return float(((others @ (basis @ seen)) / lengths).max())
+    others = parts_of(codes)
+    best = -1.0
+    for lens in lenses:
+        basis, gram = _basis(module_count(others[0]), lens)
+        lengths = np.sqrt(np.einsum("ij,ij->i", others @ gram, others))
+        best = max(best, float(((others @ (basis @ seen)) / lengths).max()))
+    return best
+
+
+def same_blur(lens: int) -> tuple[int, ...]:
+    """Return the lenses with the same blur and any ink spread."""
+    return tuple(n for n, (blur, _) in enumerate(LENSES) if blur == LENSES[lens][0])
 
 
 def templates_of(drawn: np.ndarray) -> np.ndarray:

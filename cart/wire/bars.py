@@ -6,6 +6,9 @@ is L inverted. The check of a read and the simulated camera render codes with it
 
 import itertools
 
+from cart.wire.gtin import has_valid_check_digit
+from cart.wire.upce import upce_to_upca
+
 _L = ("0001101", "0011001", "0010011", "0111101", "0100011", "0110001", "0101111", "0111011", "0110111", "0001011")
 _R = tuple("".join("10"[int(module)] for module in digit) for digit in _L)
 _G = tuple(digit[::-1] for digit in _R)
@@ -16,6 +19,7 @@ _UPCE_SETS = ("GGGLLL", "GGLGLL", "GGLLGL", "GGLLLG", "GLGGLL", "GLLGGL", "GLLLG
 
 _SETS = {"L": _L, "G": _G, "R": _R}
 DIGIT_MODULES = 7
+_TWIN = {"1": "7", "7": "1", "2": "8", "8": "2"}
 _GUARD, _MIDDLE, _UPCE_END = "101", "01010", "010101"
 
 
@@ -48,6 +52,29 @@ def exchanges(symbology: str, text: str) -> tuple[str, ...]:
             if pattern != drawn[start : start + DIGIT_MODULES]:
                 changed.append(drawn[:start] + pattern + drawn[start + DIGIT_MODULES :])
     return tuple(changed)
+
+
+def twins(symbology: str, text: str) -> tuple[str, ...]:
+    """Return the modules of the valid codes that differ from this one in 1 for 7 and 2 for 8 alone, in 2 or 3 digits.
+
+    Those pairs have their edges in the same places and differ in how thick the bars are: printed too fat, or moved
+    during the exposure, all of them are misread together, and the check digit may still agree.
+    """
+    drawn = range(1, 7) if symbology == "UPCE" else range(len(text) % 2, len(text))
+    places = [place for place in drawn if text[place] in _TWIN]
+    changed = (_exchanged(text, chosen) for n in (2, 3) for chosen in itertools.combinations(places, n))
+    return tuple(modules(symbology, code) for code in changed if _is_valid(symbology, code))
+
+
+def _exchanged(text: str, places: tuple[int, ...]) -> str:
+    digits = list(text)
+    for place in places:
+        digits[place] = _TWIN[text[place]]
+    return "".join(digits)
+
+
+def _is_valid(symbology: str, text: str) -> bool:
+    return has_valid_check_digit(upce_to_upca(text) if symbology == "UPCE" else text)
 
 
 def _digit_places(symbology: str) -> list[tuple[int, str]]:

@@ -1,14 +1,19 @@
 """From the text of a barcode to the one form in which the cart compares products: the GTIN-14.
 
 biip parses GS1 element strings and Digital Links, behind two guards: it is asked only where the symbol itself says
-that it holds GS1 data (without that, a mistyped EAN parses as some other identifier), and only its `gtin` is used
-(a Digital Link with a bad check digit still parses, with gtin None; AI 02 names the contents of a case, not the case).
-Retail codes need no parser, only a check digit. Source: GS1 General Specifications, sections 3, 5.2 and 7.9.
+that it holds GS1 data (without that, a mistyped EAN parses as some other identifier), and only with a `gtin` is it
+believed (a Digital Link with a bad check digit still parses, with gtin None; AI 02 names the contents of a case, not
+the case). Retail codes need no parser, only a check digit. Source: GS1 General Specifications, sections 3, 5.2 and 7.9.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
 import biip
+from biip.checksums import gs1_price_weight_check_digit
 
 from cart.wire.gtin import has_valid_check_digit
+from cart.wire.upce import upce_to_upca
 
 RETAIL = frozenset({"EAN13", "UPCA", "EAN8", "UPCE"})
 """Codes of a till: digits with one weak check digit, so a misread may be valid."""
@@ -20,6 +25,8 @@ _DIGITS = {"EAN13": 13, "UPCA": 12, "EAN8": 8, "DATABAR": 14}
 
 # The prefix that tells biip what carried the text (ISO/IEC 15424): FNC1 in first position, or a GS1 symbol.
 _GS1_PREFIX = {"CODE128": "]C1", "DATABAREXP": "]e0", "QR": "]Q3", "DATAMATRIX": "]d2"}
+
+MG_PER_KG, CENTIMG_PER_LB = 1_000_000, 45_359_237
 
 LINK_MAX = 512
 """Longest Digital Link that is parsed, in characters."""
@@ -38,10 +45,82 @@ def canonical_gtin(symbology: str, text: str, *, gs1: bool = False) -> str:
         return text.zfill(14) if len(text) == _DIGITS[symbology] and has_valid_check_digit(text) else ""
     if symbology not in _GS1_PREFIX or len(text) > LINK_MAX:
         return ""
+    value = _value(symbology, text, gs1=gs1)
+    return _parsed_gtin(value) if value else ""
+
+
+def _value(symbology: str, text: str, *, gs1: bool) -> str:
+    """Return what biip may be asked about a code: GS1 data with its identifier or a link, "" for anything else."""
     if gs1 or symbology == "DATABAREXP":
-        return _parsed_gtin(_GS1_PREFIX[symbology] + text)
+        return _GS1_PREFIX[symbology] + text
     is_link = symbology in ("QR", "DATAMATRIX") and text.lower().startswith(("http://", "https://"))
-    return _parsed_gtin(_lower_case_host(text)) if is_link else ""
+    return _lower_case_host(text) if is_link else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a code says beside the number of its product; None and "" where it does not.
+
+    mass_mg      net mass (AI 310n in kilograms, 320n in pounds)
+    price        amount to pay for this piece, in units of 10 ** -price_decimals (AI 392n, 393n)
+    currency     ISO 4217 number of it (AI 393n)
+    count        pieces (AI 30, 37)
+    best_before  AI 15, and expires AI 17: YYYY-MM-DD
+    batch        AI 10, and serial AI 21
+    """
+
+    gtin: str = ""
+    mass_mg: int | None = None
+    price: int | None = None
+    price_decimals: int = 0
+    currency: str = ""
+    count: int | None = None
+    best_before: str = ""
+    expires: str = ""
+    batch: str = ""
+    serial: str = ""
+
+
+def contents_of(symbology: str, text: str, *, gs1: bool = False) -> Contents:
+    """Return what a code says; nothing of a code that holds no GTIN, for then it is not known what it speaks of.
+
+    Arguments as of `canonical_gtin`. Read are GS1-128, DataBar Expanded, GS1 DataMatrix and QR, and Digital Links.
+    """
+    gtin = canonical_gtin(symbology, text, gs1=gs1)
+    if not gtin or symbology not in _GS1_PREFIX:
+        return Contents(gtin)
+    result = biip.parse(_value(symbology, text, gs1=gs1))
+    holder = result.gs1_message or result.gs1_digital_link_uri
+    contents = Contents(gtin)
+    for element in holder.element_strings if holder else ():
+        date = element.date.isoformat() if element.date else ""
+        contents = _with(contents, element.ai.ai, element.value, date)
+    return contents
+
+
+def price_verifier(value: str) -> str:
+    """Return the verifier of the 4 or 5 digits of a price or mass inside a variable number (7.9.2 to 7.9.4)."""
+    return str(gs1_price_weight_check_digit(value))
+
+
+def _with(contents: Contents, ai: str, value: str, date: str) -> Contents:
+    """Return the contents with one element; the last digit of the longer identifiers says how many decimals it has."""
+    take = _ELEMENTS.get(ai) or _ELEMENTS.get(ai[:3])
+    return take(contents, value, int(ai[-1]), date) if take else contents
+
+
+_ELEMENTS: dict[str, Callable[[Contents, str, int, str], Contents]] = {
+    "310": lambda c, value, decimals, _: replace(c, mass_mg=int(value) * MG_PER_KG // 10**decimals),
+    "320": lambda c, value, decimals, _: replace(c, mass_mg=int(value) * CENTIMG_PER_LB // 10 ** (decimals + 2)),
+    "392": lambda c, value, decimals, _: replace(c, price=int(value), price_decimals=decimals),
+    "393": lambda c, value, decimals, _: replace(c, price=int(value[3:]), price_decimals=decimals, currency=value[:3]),
+    "30": lambda c, value, _, __: replace(c, count=int(value)),
+    "37": lambda c, value, _, __: replace(c, count=int(value)),
+    "10": lambda c, value, _, __: replace(c, batch=value),
+    "21": lambda c, value, _, __: replace(c, serial=value),
+    "15": lambda c, _, __, date: replace(c, best_before=date),
+    "17": lambda c, _, __, date: replace(c, expires=date),
+}
 
 
 def _lower_case_host(link: str) -> str:
@@ -57,37 +136,3 @@ def _parsed_gtin(value: str) -> str:
     except (biip.ParseError, ValueError):
         return ""
     return result.gtin.as_gtin_14() if result.gtin is not None else ""
-
-
-def upce_to_upca(code: str) -> str:
-    """Return the 12 digits that an 8-digit UPC-E stands for, its check digit unchanged; "" if it is none."""
-    if len(code) != 8 or not (code.isascii() and code.isdigit()) or code[0] not in "01":
-        return ""
-    six, last = code[1:7], code[6]
-    if last in "012":
-        body = six[:2] + last + "0000" + six[2:5]
-    elif last == "3":
-        body = six[:3] + "00000" + six[3:5]
-    elif last == "4":
-        body = six[:4] + "00000" + six[4]
-    else:
-        body = six[:5] + "0000" + last
-    return code[0] + body + code[7]
-
-
-def upca_to_upce(code: str) -> str:
-    """Return the 8-digit UPC-E of a 12-digit UPC-A, or "" where its zeros cannot be suppressed."""
-    if len(code) != 12 or not (code.isascii() and code.isdigit()) or code[0] not in "01":
-        return ""
-    maker, item = code[1:6], code[6:11]
-    if maker[2:] in ("000", "100", "200") and item[:2] == "00":
-        six = maker[:2] + item[2:] + maker[2]
-    elif maker[3:] == "00" and item[:3] == "000":
-        six = maker[:3] + item[3:] + "3"
-    elif maker[4] == "0" and item[:4] == "0000":
-        six = maker[:4] + item[4] + "4"
-    elif item[:4] == "0000" and item[4] >= "5":
-        six = maker + item[4]
-    else:
-        return ""
-    return code[0] + six + code[11]

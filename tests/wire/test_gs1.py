@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cart.wire import bars, gs1
+from cart.wire import bars, gs1, upce
 from cart.wire.gtin import check_digit, has_valid_check_digit
 
 digits = st.text("0123456789", min_size=11, max_size=11)
@@ -72,16 +72,16 @@ def test_no_text_breaks_the_parser(text, symbology, marked):
 @given(digits)
 def test_a_short_form_means_the_same_number(body):
     upca = body + check_digit(body)
-    short = gs1.upca_to_upce(upca)
-    assert short == "" or gs1.upce_to_upca(short) == upca
+    short = upce.upca_to_upce(upca)
+    assert short == "" or upce.upce_to_upca(short) == upca
 
 
 @pytest.mark.parametrize("last", "0123456789")
 def test_every_rule_of_zero_suppression_is_undone(last):
     for five in range(0, 100_000, 37):
-        upca = gs1.upce_to_upca(f"0{five:05d}{last}0")[:11]
+        upca = upce.upce_to_upca(f"0{five:05d}{last}0")[:11]
         upca += check_digit(upca)
-        assert gs1.upce_to_upca(gs1.upca_to_upce(upca)) == upca
+        assert upce.upce_to_upca(upce.upca_to_upce(upca)) == upca
 
 
 def test_bars_are_drawn_as_the_standard_draws_them():
@@ -101,3 +101,40 @@ def test_exchanges_are_every_other_digit_in_every_place(symbology, text, count):
     drawn, others = bars.modules(symbology, text), bars.exchanges(symbology, text)
     assert len(set(others)) == len(others) == count
     assert all(len(other) == len(drawn) and other != drawn for other in others)
+
+
+def test_a_gs1_code_tells_mass_price_and_dates():
+    text = "0190614141000015" + "3103000750" + "15270131" + "3922123\x1d" + "10AB-7"
+    told = gs1.contents_of("DATABAREXP", text)
+    assert (told.gtin, told.mass_mg, told.price, told.price_decimals) == ("90614141000015", 750_000, 123, 2)
+    assert (told.best_before, told.batch, told.expires, told.count) == ("2027-01-31", "AB-7", "", None)
+    assert gs1.contents_of("CODE128", text, gs1=True) == told
+
+
+def test_pounds_and_prices_with_a_currency_are_taken_as_the_standard_scales_them():
+    told = gs1.contents_of("CODE128", "0190614141000015" + "3201000750" + "3932978123", gs1=True)
+    assert told.mass_mg == 34_019_427  # 75.0 lb
+    assert (told.price, told.price_decimals, told.currency) == (123, 2, "978")
+
+
+def test_a_digital_link_tells_the_same_as_the_elements_it_stands_for():
+    told = gs1.contents_of("QR", "https://shop.example/x/01/09506000134352/10/AB?3103=000500&17=270228")
+    assert (told.gtin, told.batch, told.mass_mg, told.expires) == ("09506000134352", "AB", 500_000, "2027-02-28")
+
+
+@pytest.mark.parametrize(
+    ("symbology", "text", "marked"),
+    [
+        ("CODE128", "01906141410000153103000750", False),  # not marked as GS1 data
+        ("QR", "https://id.gs1.org/01/09506000134353?3103=000500", False),  # wrong check digit
+        ("DATABAREXP", "02906141410000153103000750", False),  # what a case holds
+        ("EAN13", "7032069804987", False),  # its digits would parse as a message
+    ],
+)
+def test_what_holds_no_number_tells_nothing_else_either(symbology, text, marked):
+    assert gs1.contents_of(symbology, text, gs1=marked) == gs1.Contents()
+
+
+@given(st.text(max_size=60), st.sampled_from(sorted(gs1.SYMBOLOGIES)), st.booleans())
+def test_no_text_breaks_the_contents(text, symbology, marked):
+    assert gs1.contents_of(symbology, text, gs1=marked).gtin == gs1.canonical_gtin(symbology, text, gs1=marked)

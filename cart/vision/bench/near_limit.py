@@ -10,8 +10,8 @@ from cart.vision.bench.comparing import Sample, compared
 from cart.vision.bench.readers import Code
 from cart.vision.bench.render import Hardship, frame
 from cart.vision.bench.sections import Plan, Progress, Result
-from cart.wire.gs1 import upca_to_upce
 from cart.wire.gtin import check_digit
+from cart.wire.upce import upca_to_upce
 
 FRAMES, FRAMES_QUICK = 2_000, 200
 ALL = "all generated"

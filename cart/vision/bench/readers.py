@@ -17,7 +17,8 @@ import numpy as np
 from cart.ports import BarcodeEngine
 from cart.vision import reader
 from cart.vision.bench.sections import NotThere
-from cart.wire.gs1 import RETAIL, SYMBOLOGIES, upce_to_upca
+from cart.wire.gs1 import RETAIL, SYMBOLOGIES
+from cart.wire.upce import upce_to_upca
 
 OURS, EITHER, OPENCV = "cart", "either", "opencv"
 
