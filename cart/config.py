@@ -190,6 +190,10 @@ class Weight(_Section):
     platform_mg: Annotated[
         int, _whole(0, 100_000_000, "milligrams", "sprung mass without goods, for the correction by acceleration")
     ] = 8_000_000
+    cells_fore_mm: Annotated[
+        int, _whole(50, 3_000, "millimetres", "from the front cells to the rear ones: with four, where things land")
+    ] = 600
+    cells_left_mm: Annotated[int, _whole(50, 3_000, "millimetres", "the same across the cart")] = 400
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -15,6 +15,7 @@ from tools import (
     card_bars,
     codec_bars,
     image_bars,
+    landing_bars,
     legal_bars,
     measuring,
     scale_bars,
@@ -23,9 +24,9 @@ from tools import (
 )
 from tools.measuring import BARS, MISS, NOT_MEASURED, PASS, Row, measured
 
-assert all((bar_rows, card_bars, codec_bars, image_bars, legal_bars, scale_bars, vision_bars, weigh_bars)), (
-    "imported for the rows that they add to BARS"
-)
+assert all(
+    (bar_rows, card_bars, codec_bars, image_bars, landing_bars, legal_bars, scale_bars, vision_bars, weigh_bars)
+), "imported for the rows that they add to BARS"
 
 COLOURS = {PASS: "32", MISS: "31", NOT_MEASURED: "33"}
 

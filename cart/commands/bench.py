@@ -46,6 +46,7 @@ def _add_weigh(verbs: argparse._SubParsersAction) -> None:
     weigh.add_argument("--scenes", type=_count, metavar="N", help="with nine changes, in each class of motion")
     weigh.add_argument("--quiet-s", type=_count, metavar="N", help="seconds without a change, in each class of motion")
     weigh.add_argument("--cases", type=_count, metavar="N", help="how often each other case is played")
+    weigh.add_argument("--landings", type=_count, metavar="N", help="scenes on four cells: where things land")
     weigh.add_argument("--motion", nargs="+", metavar="NAME", help="only these: standing, strolling, tiles")
     weigh.add_argument("--quick", action="store_true", help="a minute's worth instead of five")
     weigh.add_argument("--world", type=Path, metavar="FILE", help="parameters of another world (TOML)")

@@ -8,7 +8,9 @@
 
 A change is printed when it is believed ("final": false) and again under the same id when it is known. Times are ms
 since the first valid line. Without a weight a state is printed: no_data, stuck, saturated, garbage, wrong_rate,
-over_range, and "ok" when it is back. What moved the reading and is no item has a case: bump, lean, child, tilt, jam.
+over_range, and "ok" when it is back. What moved the reading and is no item has a case: bump, lean, child, tilt, jam,
+rim.
+With four cells a final has its "place" in mm: x_mm towards the front, y_mm to the left, from the middle between them.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cart.commands import scale_calibrate, scale_read, scale_simulate, scale_watch
-from cart.core.weight import Calibration, LoadState, Standstill
-from cart.core.weight_values import GARBAGE, NO_DATA, Told
+from cart.core.weight import Calibration, Limits, LoadState, Standstill
+from cart.core.weight_values import GARBAGE, NO_DATA, Alarm, Told
 from cart.edge.calibration_file import read_calibration
 from cart.faults import EXIT_FAILED, EXIT_OK, Fault
 from cart.wire.weighing_stream import WeighingStream
@@ -43,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     detect.add_argument("--counts-per-kg", type=int, metavar="N", help="slope of the load cell, signed")
     detect.add_argument("--zero", type=int, metavar="N", help="counts of the empty basket")
     detect.add_argument("--calibration", type=Path, metavar="FILE", help="calibration record, instead of the two above")
+    detect.add_argument(
+        "--cells", nargs=2, type=int, metavar=("FORE", "LEFT"), help="mm between four cells, for places (600 400)"
+    )
     detect.set_defaults(error=detect.error)
     for name, module in SUB_VERBS.items():
         text, raw = module.__doc__ or "", argparse.RawDescriptionHelpFormatter
@@ -54,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.sub_verb in SUB_VERBS:
         return SUB_VERBS[args.sub_verb].run(args)
     calibration = _calibration(args)
-    stream = WeighingStream(calibration)
+    stream = WeighingStream(calibration, _limits(args))
     for chunk in _chunks(args.file):
         _print(stream.feed(chunk))
     if stream.heard:
@@ -77,6 +82,14 @@ def _calibration(args: argparse.Namespace) -> Calibration:
     return Calibration(args.counts_per_kg, args.zero)
 
 
+def _limits(args: argparse.Namespace) -> Limits:
+    if args.cells is None:
+        return Limits()
+    if min(args.cells) <= 0:
+        args.error("--cells must be more than 0 mm")
+    return Limits(cells_fore_mm=args.cells[0], cells_left_mm=args.cells[1])
+
+
 def _chunks(name: str) -> Iterator[bytes]:
     """Yield the bytes as they come; a stream is not waited on for more than it has."""
     if name == "-":
@@ -96,5 +109,5 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 
 def _print(told: list[Told]) -> None:
     for event in told:
-        if not isinstance(event, Standstill):
-            print(json.dumps(asdict(event)), flush=True)
+        if not isinstance(event, Standstill | Alarm):
+            print(json.dumps({name: value for name, value in asdict(event).items() if value is not None}), flush=True)

@@ -114,6 +114,13 @@ def reopen(state: State) -> State:
     return replace(state, trip=replace(state.trip, phase=phase))
 
 
+def alarmed(state: State) -> State:
+    """Return the state in which something happens to the load that stood: a fixed bill waits until it is known what."""
+    if state.trip.phase not in session.SHOPPING_PHASES:
+        return state
+    return reopen(replace(state, alarm_ns=state.t_ns))
+
+
 def _expire_scans(state: State) -> Done:
     if state.load_state != "ok":
         return state, ()  # without a scale nothing can be seen to land: scans wait
@@ -205,6 +212,7 @@ def _lock(state: State) -> State:
         or trip.prompt is not None
         or any(doubt.kind != "own" for doubt in trip.doubts)
         or rested_ms < state.setup.limits.hands_off_ms
+        or (state.alarm_ns and state.t_ns - state.alarm_ns < state.setup.limits.hands_off_ms * MS)
         or not at_rest(state)
         or abs(residual_mg(state)) > tolerance_mg(state)
     ):

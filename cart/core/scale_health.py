@@ -56,12 +56,16 @@ class Health:
     rate_right: bool = True
 
 
-def reason_unusable(counts: int, flags: int, channels: int, calibration: Calibration, limits: Limits) -> str | None:
+def reason_unusable(
+    counts: int, flags: int, cells: tuple[int, ...], calibration: Calibration, limits: Limits
+) -> str | None:
     """Return why this reading cannot be used, as the state it would lead to; None when it can.
 
-    channels  cells whose counts are summed in the reading, at least 1
+    counts  of all cells, trimmed and summed
+    cells   counts of each as the converter gave them, at least one: of four, the sum of one at the end of its range
+            and three that are not looks well
     """
-    if flags & FLAG_SATURATED or not COUNTS_MIN * channels < counts < COUNTS_MAX * channels:
+    if flags & FLAG_SATURATED or not all(COUNTS_MIN < cell < COUNTS_MAX for cell in cells):
         return SATURATED
     if flags & FLAGS_UNUSABLE:
         return GARBAGE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import basket, lives, trade_view, weighing
+from cart.core import basket, lives, session, trade_view, weighing
 from cart.core.catalog import WEIGHT, Product
 from cart.core.effects import Effect, Screen, ScreenLine, SetPanel, Show, Suggestion, Waiting
 from cart.core.evidence import look_at, suggestions
@@ -12,6 +12,8 @@ from cart.core.state import Live, State
 from cart.core.trip import Doubt, Line, Option
 
 SUGGESTIONS_MAX = 4
+WINK_NS = 1_000_000_000
+"""A change is told within a second, or nothing came."""
 
 
 def shown(state: State) -> tuple[State, tuple[Effect, ...]]:
@@ -136,6 +138,7 @@ def _notices(state: State) -> tuple[str, ...]:
     trip = state.trip
     standing = (
         ("over_capacity", state.load_state == "over_range"),
+        ("scale_jammed", state.weight.jammed and trip.phase in session.SHOPPING_PHASES),
         ("scale_lost", state.load_state not in ("ok", "over_range") or "scale" in state.lost),
         ("camera_lost", "vision" in state.lost),
         ("camera_covered", "view" in state.lost and "vision" not in state.lost),
@@ -159,4 +162,5 @@ def _panel(state: State) -> tuple[str, str]:
         return ("amber", "attention")
     if trip.phase in ("idle", "cleared", "cancelled"):
         return ("off", "")
-    return ("green", "")
+    # The cart noticed something: the light winks until it is known what, long before there is a line to show.
+    return ("off", "") if state.alarm_ns and state.t_ns - state.alarm_ns < WINK_NS else ("green", "")

@@ -60,6 +60,7 @@ class State:
     loose_mg      after a restart: how far expected_mg may be off until the first standstill
     recheck_ns    after a restart, until the load was held against the books: how long a dead scale is waited for
     weighing_ns   since when the scale weighs without a break
+    alarm_ns      when something began to happen to the load that stood, 0 once it is known what
     lost          names of sources that do not deliver
     passing       notices that vanish by themselves: (code, until)
     starting      a touch on start that came before the empty cart was weighed
@@ -90,6 +91,7 @@ class State:
     standstill_ns: int = 0
     weighing_ns: int = 0
     changed_ns: int = 0
+    alarm_ns: int = 0
     lost: tuple[str, ...] = ()
     passing: tuple[tuple[str, int], ...] = ()
     starting: Tapped | None = None

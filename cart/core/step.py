@@ -11,7 +11,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from cart.core import basket, half_weighed, judge, lives, people, reminders, screen, session, sync, trade, weight
+from cart.core import (
+    basket,
+    cases,
+    half_weighed,
+    judge,
+    lives,
+    people,
+    reminders,
+    screen,
+    session,
+    sync,
+    trade,
+    weight,
+)
 from cart.core.effects import CloseCharge, CommitSale, Effect, Note, Save
 from cart.core.events import (
     BrokerDown,
@@ -42,7 +55,7 @@ from cart.core.evidence import looked
 from cart.core.setup import Setup
 from cart.core.state import State
 from cart.core.trip import Charge, Scan, Trip
-from cart.core.weight_values import Told
+from cart.core.weight_values import Alarm, Told
 
 Done = tuple[State, tuple[Effect, ...]]
 
@@ -180,8 +193,10 @@ def _told(state: State, told: Iterable[Told]) -> Done:
             state, more = _stood(state, value), ()
         elif isinstance(value, weight.LoadState):
             state, more = _load_state(state, value)
+        elif isinstance(value, Alarm):
+            state, more = reminders.alarmed(state), ()
         else:
-            more = ()  # a case has a name and changes nothing
+            state, more = cases.named(state, value)
         effects += more
     return state, effects
 
@@ -189,9 +204,10 @@ def _told(state: State, told: Iterable[Told]) -> Done:
 def _stepped(state: State, change: weight.Step) -> Done:
     if state.trip.phase not in session.SHOPPING_PHASES:
         return replace(state, changed_ns=state.t_ns, expected_mg=None), ()
+    state = replace(state, alarm_ns=0)
     lasted_ns = (change.t_accept_ms - change.t_start_ms) * 1_000_000
     state, effects = judge.stepped(state, change, state.t_ns - lasted_ns, state.t_ns)
-    return reminders.reopen(state), effects
+    return reminders.reopen(state), (*cases.landed(change), *effects)
 
 
 def _stood(state: State, rest: weight.Standstill) -> State:

@@ -15,8 +15,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
+from cart.core import landing
 from cart.core.events import CellAccelerated, CellFault, LoadSampled
+from cart.core.landing import Corners
 from cart.core.scale_health import Health, noted, reason_unusable, silent, with_rate
+from cart.core.weight_alarm import Watch, watched
 from cart.core.weight_detector import Detector, interrupted
 from cart.core.weight_inertia import TRUSTED_BLOCKS
 from cart.core.weight_level import READINGS_PER_S
@@ -85,6 +88,8 @@ class WeightState:
     gathered      sum and number of fast readings that make up the next one of the grid
     waiting       readings that wait for their acceleration
     accelerations (t_us, vertical micro-g) of the last ones, oldest first
+    corners       what each of four cells read of late, for the place of what lands
+    watch         the standing alarm
     """
 
     calibration: Calibration
@@ -98,6 +103,8 @@ class WeightState:
     accelerations: tuple[tuple[int, int], ...] = ()
     health: Health = Health()  # noqa: RUF009 (a frozen value)
     detector: Detector = Detector()  # noqa: RUF009 (a frozen value)
+    corners: Corners = Corners()  # noqa: RUF009 (a frozen value)
+    watch: Watch = Watch()  # noqa: RUF009 (a frozen value)
 
     @property
     def gross_mg(self) -> int | None:
@@ -121,6 +128,11 @@ class WeightState:
         return inertia.moving_mg if inertia.blocks >= TRUSTED_BLOCKS else None
 
     @property
+    def jammed(self) -> bool:
+        """Whether that mass disagrees with the static one: something touches the platform, or holds it."""
+        return self.detector.jammed
+
+    @property
     def drifted_mg(self) -> int:
         """Sum of all drift that the level followed since the start, in mg."""
         return self.detector.drifted_ug // 1_000
@@ -138,9 +150,9 @@ def initial(calibration: Calibration, limits: Limits | None = None) -> WeightSta
 def sampled(state: WeightState, event: LoadSampled) -> tuple[WeightState, tuple[Told, ...]]:
     """Return the weight after a batch of readings, and what it has to tell."""
     work = _Work(state)
-    cells = event.channels or ((0,),) * len(event.counts)
-    for t_us, counts, flags, channels in zip(event.t_us, event.counts, event.flags, cells, strict=True):
-        work.read(t_us, state.calibration.summed(counts, channels), flags, len(channels))
+    several = event.channels or tuple((counts,) for counts in event.counts)
+    for t_us, counts, flags, cells in zip(event.t_us, event.counts, event.flags, several, strict=True):
+        work.read(t_us, state.calibration.summed(counts, cells), flags, cells)
     work.judge_rate(event.seq)
     work.detect()
     return work.frozen(event.t_ns), tuple(work.told)
@@ -182,6 +194,7 @@ def _lost(state: WeightState, name: str, after_us: int) -> tuple[WeightState, tu
         state,
         health=silent(state.health, name),
         detector=interrupted(state.detector),
+        corners=landing.interrupted(state.corners, state.t_us // 1_000),
         last=None,
         gathered=(0, 0),
         waiting=(),
@@ -200,6 +213,8 @@ class _Work:
         self.waiting = list(old.waiting)
         self.health, self.detector = old.health, old.detector
         self.fast = old.limits.samples_per_s // READINGS_PER_S
+        self.watch = old.watch
+        self.corners, self.block = old.corners, old.limits.samples_per_s * landing.BLOCK_MS // 1_000
 
     def frozen(self, heard_ns: int | None) -> WeightState:
         return replace(
@@ -212,11 +227,13 @@ class _Work:
             waiting=tuple(self.waiting),
             health=self.health,
             detector=self.detector,
+            corners=self.corners,
+            watch=self.watch,
         )
 
     # -- one reading -----------------------------------------------------------------
 
-    def read(self, wire_us: int, counts: int, flags: int, channels: int) -> None:
+    def read(self, wire_us: int, counts: int, flags: int, cells: tuple[int, ...]) -> None:
         """Unwrap the time, judge the reading, and lay it on the grid when it may be used."""
         elapsed_us = 0 if self.wire_us is None else _signed(wire_us - self.wire_us)
         if elapsed_us < 0:
@@ -226,13 +243,16 @@ class _Work:
         elif elapsed_us > SILENT_NS // NS_PER_US:
             self._break(NO_DATA, SILENT_NS // NS_PER_US)
         self.wire_us, self.t_us = wire_us, self.t_us + elapsed_us
-        reason = reason_unusable(counts, flags, channels, self.old.calibration, self.old.limits)
+        reason = reason_unusable(counts, flags, cells, self.old.calibration, self.old.limits)
         was = self.health.state
         self.health = noted(self.health, self.t_us, counts, reason)
         if self.health.state != was:
             self._changed(was)
         if self.health.state == OK and reason is None:
             self._gather(counts - self.old.calibration.zero_counts)
+            self.corners = landing.read(
+                self.corners, self.t_us // 1_000, cells, self.old.calibration.trims_ppm, self.block
+            )
 
     def judge_rate(self, seq: int) -> None:
         """Compare the sequence with the clock, at the end of a batch."""
@@ -254,7 +274,11 @@ class _Work:
 
     def _start_anew(self) -> None:
         self.last, self.gathered, self.waiting = None, (0, 0), []
+        self._interrupt()
+
+    def _interrupt(self) -> None:
         self.detector = interrupted(self.detector)
+        self.corners = landing.interrupted(self.corners, self.t_us // 1_000)
 
     def _gather(self, load: int) -> None:
         """Average a fast converter down to the grid; its sum stands for the mean, in finer counts."""
@@ -272,7 +296,7 @@ class _Work:
                 return
             if periods > BRIDGE_MAX:
                 self.detect(finish=True)
-                self.detector = interrupted(self.detector)
+                self._interrupt()
             else:
                 self.waiting += [_between(last, reading, n, periods) for n in range(1, periods)]
         self.waiting.append(reading)
@@ -296,15 +320,21 @@ class _Work:
         readings, self.waiting = self.waiting[:ready], self.waiting[ready:]
         if not readings:
             return
+        times_ms = [reading.t_us // 1_000 for reading in readings]
         self.detector, found = detected(
             self.detector,
             [reading.load for reading in readings],
             [_vertical_ug(known, reading.t_us) for reading in readings] if live else None,
-            [reading.t_us // 1_000 for reading in readings],
+            times_ms,
             Calibration(self.old.calibration.counts_per_kg * self.fast, 0),
             self.old.limits,
         )
-        self.told += found
+        self.watch, alarms = watched(
+            self.watch, self.detector, times_ms, self.old.calibration.counts_per_kg * self.fast
+        )
+        self.told += alarms
+        self.corners, placed = landing.placed(self.corners, found, readings[-1].t_us // 1_000, self.old.limits)
+        self.told += placed
 
 
 def _vertical_ug(known: tuple[tuple[int, int], ...], t_us: int) -> int:

@@ -52,6 +52,7 @@ class Limits:
     rough_step_mg    the same on tiles, over bumps, in stop and go
     over_range_mg    safe load: beyond it, either way, there is no weight
     platform_mg      sprung mass without goods, for the correction by the accelerometer
+    cells_fore_mm    from the front cells to the rear ones, for the place of what lands;  cells_left_mm: across
     """
 
     samples_per_s: int = 80
@@ -60,6 +61,23 @@ class Limits:
     rough_step_mg: int = 200_000
     over_range_mg: int = 50_000_000
     platform_mg: int = 8_000_000
+    cells_fore_mm: int = 600
+    cells_left_mm: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a change of load was, from the middle between the four cells.
+
+    x_mm      towards the front;  y_mm: to the left, seen by who pushes the cart
+    sigma_mm  standard deviation of the less well known of the two
+    outside   not between the cells, and so not on the basket's floor
+    """
+
+    x_mm: int
+    y_mm: int
+    sigma_mm: int
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class Step:
     delta_mg     what came (positive) or went
     sigma_mg     standard deviation of delta_mg
     motion       "standing", "rolling" or "rough": how the cart moved when it happened
+    place        where it was; None for a provisional, without four cells, or where that is not known well
     """
 
     id: int
@@ -80,6 +99,7 @@ class Step:
     sigma_mg: int
     motion: str
     final: bool
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +122,7 @@ class Standstill:
     sigma_mg: int
 
 
-BUMP, LEAN, CHILD, TILT, JAM = "bump", "lean", "child", "tilt", "jam"
+BUMP, LEAN, CHILD, TILT, JAM, RIM = "bump", "lean", "child", "tilt", "jam", "rim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +130,23 @@ class Case:
     """Something that moved the reading and is no item.
 
     case  "bump": a shock that left nothing;  "lean", "child": a load that never came to rest and went again;
-          "tilt": the cart stands on a slope, which is taken off;  "jam": the platform does not move as its load would
+          "tilt": the cart stands on a slope, which is taken off;  "jam": the platform does not move as its load would;
+          "rim": a change that was outside the cells: something hangs over the rim, or holds it
     """
 
     t_ms: int
     case: str
 
 
-Told = Step | LoadState | Standstill | Case
+UP, DOWN = "up", "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something happens to a load that stood; a change follows, or nothing. alarm: "up" or "down"."""
+
+    t_ms: int
+    alarm: str
+
+
+Told = Step | LoadState | Standstill | Case | Alarm

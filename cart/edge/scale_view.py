@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import isqrt
 from typing import Any
 
@@ -18,7 +18,7 @@ from cart.core.events import (
     SourceBack,
     SourceLost,
 )
-from cart.core.weight_values import NO_DATA, OK, Calibration, Limits, LoadState, Standstill, Step, Told
+from cart.core.weight_values import NO_DATA, OK, Alarm, Calibration, Case, Limits, LoadState, Standstill, Step, Told
 
 SECOND_NS = 1_000_000_000
 TICK_NS = 100_000_000
@@ -163,7 +163,14 @@ class View:
                 sure = "" if value.final else "  ?"
                 text = f"{grams(value.delta_mg, plus=True)} +-{grams(value.sigma_mg)} {value.motion}{sure}"
                 step = {"id": value.id, "delta_mg": value.delta_mg, "sigma_mg": value.sigma_mg, "final": value.final}
+                if value.place:
+                    text += f" at {value.place.x_mm:+} fore, {value.place.y_mm:+} left, +-{value.place.sigma_mm} mm"
+                    step["place"] = asdict(value.place)
                 self._say(t_ns, step, text)
+            case Alarm():
+                self._say(t_ns, {"alarm": value.alarm}, f"something happens: {value.alarm}")
+            case Case():
+                self._say(t_ns, {"case": value.case}, f"case: {value.case}")
 
     def _say(self, t_ns: int, fact: dict[str, Any], text: str) -> None:
         t_ms = (t_ns - self.began_ns) // 1_000_000

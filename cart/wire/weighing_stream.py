@@ -5,6 +5,8 @@ Only converter time is known here. The daemon has its own loop around the same p
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cart.core.events import CellAccelerated, CellFault, CellIdentified, LoadSampled
 from cart.core.weight import Calibration, Limits, LoadState, accelerated, faulted, initial, sampled
 from cart.core.weight_values import Told
@@ -22,13 +24,14 @@ class WeighingStream:
     bytes_read  so far
     """
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, calibration: Calibration, limits: Limits | None = None) -> None:
         """Begin before the first byte; the converter runs at 80/s unless it says otherwise before its first reading."""
         self.heard = self.named = False
         self.bytes_read = 0
         self._events = CellEvents(BATCH, hold_ns=0)
         self._calibration = calibration
-        self._weight = initial(calibration)
+        self._limits = limits or Limits()
+        self._weight = initial(calibration, self._limits)
 
     def feed(self, data: bytes) -> list[Told]:
         """Return what these bytes tell."""
@@ -49,5 +52,5 @@ class WeighingStream:
                 self._weight, told = faulted(self._weight, event)
             case CellIdentified(samples_per_s=rate) if not self.heard and rate in RATES:
                 # The converter's own word sets the rate before the first reading; later the rate is only judged.
-                self._weight = initial(self._calibration, Limits(samples_per_s=rate))
+                self._weight = initial(self._calibration, replace(self._limits, samples_per_s=rate))
         return told

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from cart.core.cases import RESPONSES
 from cart.core.effects import Waiting
 from cart.core.events import ExitSeen
 from tests.web import screens
@@ -122,7 +123,8 @@ def test_every_notice_of_the_core_has_words(repository):
     codes = set(re.findall(r'^        \("([a-z_]+)", ', text, re.MULTILINE)) | set(
         re.findall(r'passing\(state, "([a-z_]+)"\)', text)
     )
-    assert {"scale_lost", "hands_off", "unknown_code"} <= codes
+    codes |= {response.notice for response in RESPONSES.values() if response.notice}
+    assert {"scale_lost", "hands_off", "unknown_code", "bumped", "over_rim", "scale_jammed"} <= codes
     strings = json.loads((repository / "cart/web/strings/en.json").read_text(encoding="utf-8"))
     assert {f"notice_{code}" for code in codes} <= set(strings)
 

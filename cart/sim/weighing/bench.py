@@ -13,6 +13,8 @@ from cart.sim.weighing.cases import VERDICTS, WRONG, Judged, judged
 from cart.sim.weighing.cost import Cost, cost
 from cart.sim.weighing.figures import METHODS, PROMISED_MG, Quiet, Row, in_basket, quiet, rows, unaccounted
 from cart.sim.weighing.items import MOTIONS, QUIET_PIECE_S, Scene, item_scene, quiet_scene
+from cart.sim.weighing.landings import LandingRow, landings
+from cart.sim.weighing.landings import rows as landing_rows
 
 if TYPE_CHECKING:
     from cart.clock import SystemClock
@@ -27,18 +29,20 @@ class Plan:
     scenes       with items, in each class of motion; nine changes each
     quiet_s      without a change, in each class of motion
     case_rounds  how often each case is played
+    landings     scenes on four cells, for the place at which things land; five items each
     motions      the classes of motion;  costs: whether to measure processor time
     """
 
     scenes: int = 12
     quiet_s: int = 3_600
     case_rounds: int = 3
+    landings: int = 12
     motions: tuple[str, ...] = tuple(MOTIONS)
     costs: bool = True
 
 
 USUAL = Plan()
-QUICK = Plan(scenes=3, quiet_s=300, case_rounds=1)
+QUICK = Plan(scenes=3, quiet_s=300, case_rounds=1, landings=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Report:
     rows: tuple[Row, ...]
     quiet: tuple[Quiet, ...]
     cases: tuple[Judged, ...]
+    landings: tuple[LandingRow, ...]
     costs: tuple[Cost, ...]
     scenes: tuple[Scene, ...]
     quiet_scenes: tuple[Scene, ...]
@@ -77,6 +82,7 @@ class Report:
                 }
                 for j in self.cases
             ],
+            "landings": {str(row.mass_mg // 1_000): asdict(row) for row in self.landings},
             "verdicts": {verdict: sum(j.verdict == verdict for j in self.cases) for verdict in VERDICTS},
             "faults": self.faults(),
             "costs": [asdict(c) for c in self.costs],
@@ -141,6 +147,10 @@ def run(plan: Plan, seed: int, params: Params, clock: SystemClock, progress: Cal
         for number in range(plan.case_rounds):
             progress(f"cases, {case.name}, {number + 1} of {plan.case_rounds}")
             cases.append(judged(case, number, seed, params))
+    landed = []
+    for number in range(plan.landings if "standing" in plan.motions else 0):
+        progress(f"places, cart {number + 1} of {plan.landings}")
+        landed += landings(number, seed, params)
     return Report(
         seed,
         digest(params),
@@ -152,6 +162,7 @@ def run(plan: Plan, seed: int, params: Params, clock: SystemClock, progress: Cal
             for method in METHODS
         ),
         tuple(cases),
+        tuple(landing_rows(landed)) if landed else (),
         _costs(clock, progress) if plan.costs else (),
         tuple(scenes),
         tuple(still),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from cart.core.weight import LoadState, Standstill, Step
+from cart.core.weight_values import Alarm
 from cart.sim.physics import Params, Platform
 from cart.sim.weighing.feed import Feed, Heard, Spoil
 from cart.sim.weighing.matching import MISSED, Change, Claim, claims_of_weight, matched
@@ -140,7 +141,7 @@ def name_of(heard: Heard) -> str:
     event = heard.event
     if isinstance(event, LoadState):
         return event.state
-    if isinstance(event, Step | Standstill):
+    if isinstance(event, Step | Standstill | Alarm):
         return ""
     return str(getattr(event, "case", "") or getattr(event, "name", "") or type(event).__name__.lower())
 

@@ -63,7 +63,7 @@ def _plan(args: argparse.Namespace) -> Plan | None:
         known = ", ".join(MOTIONS)
         print(f"cart bench weigh: no motion {', '.join(sorted(unknown))}; there are {known}", file=sys.stderr)
         return None
-    wanted = {"scenes": args.scenes, "quiet_s": args.quiet_s, "case_rounds": args.cases}
+    wanted = {"scenes": args.scenes, "quiet_s": args.quiet_s, "case_rounds": args.cases, "landings": args.landings}
     plan = replace(plan, **{name: value for name, value in wanted.items() if value is not None})
     return replace(plan, motions=tuple(m for m in MOTIONS if m in args.motion)) if args.motion else plan
 

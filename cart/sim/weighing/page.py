@@ -50,6 +50,9 @@ def html(report: Report) -> str:
         "<h2>When nothing changes</h2>",
         _table(tables.QUIET_HEAD, map(tables.quiet_cells, report.quiet)),
         "<h2>Cases</h2>" + _cases(report.cases) if report.cases else "",
+        "<h2>Where things land</h2>" + _table(tables.LANDINGS_HEAD, map(tables.landing_cells, report.landings))
+        if report.landings
+        else "",
         _costs(report),
         "<h2>Traces, what went wrong first</h2>",
         "<p>Blue: load in kg. Grey: what was done. Green: told, with its last mass in g. Red: told, and false."

@@ -5,12 +5,14 @@ from __future__ import annotations
 from cart.sim.weighing.bench import Report
 from cart.sim.weighing.case_book import CASES
 from cart.sim.weighing.figures import PROMISED_MG, Figure, Quiet, Row
+from cart.sim.weighing.landings import LandingRow
 
 HEAD = (
     "SIMULATED. Assumed: every parameter of the world (--print-world), above all how floors shake a cart.",
     "Measured on a load cell or a cart: nothing. Figures in brackets: 95 % intervals.",
 )
 CHANGES_HEAD = ("motion", "mass", "method", "n", "found at once", "held", "delay s", "p95", "error g", "p95")
+LANDINGS_HEAD = ("lands, on four cells", "n", "placed", "error mm", "p95", "beyond 3 sigma")
 QUIET_HEAD = ("nothing happens", "method", "hours", "false", "an hour", "kept", "largest g")
 
 
@@ -28,6 +30,8 @@ def text(report: Report) -> str:
     ]
     if report.cases:
         parts += ["", cases(report)]
+    if report.landings:
+        parts += ["", aligned([LANDINGS_HEAD, *map(landing_cells, report.landings)])]
     if report.costs:
         parts += ["", "processor, of one core:"]
         parts += [f"  {c.lines_per_s:4d} lines/s  {c.permille / 10:.1f} %" for c in report.costs]
@@ -53,6 +57,18 @@ def change_cells(row: Row) -> tuple[str, ...]:
         with_interval(row.delay_ms_p95, 1e-3, 2),
         with_interval(row.error_mg, 1e-3, 1),
         with_interval(row.error_mg_p95, 1e-3, 1),
+    )
+
+
+def landing_cells(row: LandingRow) -> tuple[str, ...]:
+    """Return the cells of one row of places."""
+    return (
+        f"{row.mass_mg // 1_000} g",
+        str(row.items),
+        str(row.placed),
+        with_interval(row.error_mm, 1, 1),
+        with_interval(row.error_mm_p95, 1, 1),
+        str(row.outside_sigma),
     )
 
 
