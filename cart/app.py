@@ -149,7 +149,7 @@ def _legal(settings: config.Config, record: CalibrationRecord | None) -> tuple[L
     if closed and not settings.scale.device.startswith("serial:"):
         raise Fault("LEGAL-SEAL-BAD", f"[scale] device is {settings.scale.device}: not the cell on its port")
     seal_path = Path(settings.scale.calibration).with_name(SEAL_NAME)
-    return sealed(record, seal_path, settings.cart.id, jumper_closed=closed)
+    return sealed(record, seal_path, settings.cart.id, settings.kiosk.pixel_pitch_um, jumper_closed=closed)
 
 
 def _check_log(settings: config.Config, database: Database) -> None:

@@ -16,13 +16,12 @@ from pathlib import Path
 
 from cart import config, scale_checks
 from cart.clock import NS_PER_MS, SystemClock
+from cart.core.legal import CLOCK_MIN_MS
 from cart.faults import EXIT_HARDWARE, Fault
 from cart.findings import BAD, OK, SIMULATED, WARN, Finding, of_fault
 
 DISK_BAD_MB = 200
 DISK_LOW_MB = 1_000
-# Before this the clock was never set: a Raspberry Pi has no battery clock and starts in the past. 2026-01-01 UTC.
-WALL_MS_MIN = 1_767_225_600_000
 CONNECT_TIMEOUT_S = 1
 TEST_CODE = "9521234567899"
 # vcgencmd get_throttled: bits of what is so now; the same bits 16 higher say that it was so since boot.
@@ -52,7 +51,7 @@ def disk(settings: config.Config) -> Iterator[Finding]:
 
 def wall_clock(settings: config.Config) -> Iterator[Finding]:
     """Whether the wall clock was set."""
-    if SystemClock().wall_ms() < WALL_MS_MIN:
+    if SystemClock().wall_ms() < CLOCK_MIN_MS:
         yield Finding(BAD, "clock", "was never set", "connect to the network, or: sudo timedatectl set-time ...")
     elif Path("/run/systemd/timesync/synchronized").exists():
         yield Finding(OK, "clock", "set, and kept by the network")

@@ -17,6 +17,7 @@ from cart import config
 from cart.clock import SystemClock
 from cart.core.calibration_fit import mpe_mg
 from cart.core.events import CellIdentified, Event, LoadSampled, SourceLost
+from cart.core.legal import is_dated
 from cart.core.scale_health import FLAGS_UNUSABLE
 from cart.edge.calibration_file import read_records
 from cart.faults import EXIT_HARDWARE, FAULTS, Fault
@@ -67,6 +68,10 @@ def calibration(settings: config.Config) -> Iterator[Finding]:
 def _expiry(record: CalibrationRecord, now_ms: int) -> Finding:
     left_days = (record.expires_at_ms() - now_ms) // MS_PER_DAY
     until = f"{datetime.fromtimestamp(record.expires_at_ms() / 1_000, UTC):%Y-%m-%d}"
+    if not is_dated(now_ms, record.wall_ms):
+        row, made = FAULTS["CLOCK-UNSET"], f"{datetime.fromtimestamp(record.wall_ms / 1_000, UTC):%Y-%m-%d}"
+        text = f"CLOCK-UNSET: {row.meaning}: made {made}, valid until {until} by its record"
+        return Finding(BAD, "validity", text, row.next_step)
     if left_days < 0:
         row = FAULTS["CALIBRATION-EXPIRED"]
         return Finding(WARN, "validity", f"CALIBRATION-EXPIRED: {row.meaning}: valid until {until}", row.next_step)

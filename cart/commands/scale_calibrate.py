@@ -26,7 +26,6 @@ from math import radians, sin
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cart.checks import WALL_MS_MIN
 from cart.clock import SystemClock
 from cart.commands.doctor import state_home
 from cart.commands.scale_watch import device_in_use, log_unheard
@@ -34,6 +33,7 @@ from cart.core import calibrating, calibration_plan
 from cart.core.calibration_plan import Plan, Procedure
 from cart.core.calibration_rest import Mean
 from cart.core.events import Event
+from cart.core.legal import CLOCK_MIN_MS
 from cart.edge import operator as people
 from cart.edge.calibration_desk import WAIT_S, Desk
 from cart.edge.calibration_file import Journal, append_calibration, read_records
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     settings, source, cell = device_in_use(args, clock)
     if settings.scale.device.startswith("file:"):
         raise Fault("SCALE-DEVICE", "a file cannot be calibrated")
-    if clock.wall_ms() < WALL_MS_MIN:
+    if clock.wall_ms() < CLOCK_MIN_MS:
         raise Fault("CLOCK-UNSET", f"it says {datetime.fromtimestamp(clock.wall_ms() / 1_000, UTC):%Y-%m-%d}")
     _expires_ms(args, clock.wall_ms())
     path = _record_path(args, settings, practice=cell is not None)

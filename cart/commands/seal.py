@@ -86,7 +86,8 @@ def _show(settings: config.Config, seal_path: Path) -> int:
     seal = read_seal(seal_path)
     ranges = ", ".join(f"Max {top // 1_000} g e = {e // 1_000} g" for top, e in seal.ranges_mg)
     print(f"record      {seal.profile}, {ranges}, by {seal.by}")
-    why = mismatch(seal, settings.cart.id, here.sha256, read_calibration(Path(settings.scale.calibration)))
+    record, pitch_um = read_calibration(Path(settings.scale.calibration)), settings.kiosk.pixel_pitch_um
+    why = mismatch(seal, settings.cart.id, here.sha256, record, pitch_um)
     print(f"            {why or 'as verified'}")
     if closed and (why or here.changed):
         raise Fault("LEGAL-HASH-DIFFERS" if seal.software != here.sha256 or here.changed else "LEGAL-SEAL-BAD", why)
@@ -109,9 +110,10 @@ def _make(args: argparse.Namespace, settings: config.Config, seal_path: Path) ->
         calibration=record.sha256,
         profile=args.profile,
         ranges_mg=tuple(args.range or [(record.max_mg, record.e_mg)]),
+        pixel_pitch_um=settings.kiosk.pixel_pitch_um,
         drift_mg_per_5k=args.drift,
     )
-    faults = (*unfit(seal, record, now_ms), mismatch(seal, settings.cart.id, here.sha256, record))
+    faults = (*unfit(seal, record, now_ms), mismatch(seal, settings.cart.id, here.sha256, record, seal.pixel_pitch_um))
     found = [fault for fault in faults if fault]
     if found:
         raise Fault("LEGAL-UNFIT", "; ".join(found))

@@ -22,6 +22,8 @@ from cart.core.legal_rules import SHOW, TARE, TRACK, TRADE, ZERO, Facts
 from cart.core.pricing import MG_PER_KG, round_half_up
 
 NS_PER_MS = 1_000_000
+CLOCK_MIN_MS = 1_767_225_600_000
+"""2026-01-01: before this the clock was never set. A Raspberry Pi has no battery clock and may start in the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Legal:
     parameters  hash of all that prices rest on, "" where changes of it are not kept
     converter   serial number in the calibration record, "" for any;  samples_per_s, gain: as set there, 0 for any
     level_ug    what the accelerometer's level parts read on a level floor: no such chip is mounted, or made, exactly
-    expires_ms  Unix time from which the calibration no longer holds, 0 for never
+    made_ms     Unix time at which the calibration was made
+    expires_ms  and from which it no longer holds, 0 for never;  while the clock cannot be right, nobody knows
     """
 
     instrument: Instrument = SINGLE
@@ -43,18 +46,21 @@ class Legal:
     gain: int = 0
     level_ug: tuple[int, int] = (0, 0)
     expires_ms: int = 0
+    made_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What trade weighing must be told of the rest of the cart.
 
-    rolling   wheels move;  session: a trip is open;  goods: something is known to be in the cart
+    rolling   wheels move;  jammed: something carries the platform, or holds it
+    session: a trip is open;  goods: something is known to be in the cart
     storable  the disk takes records;  wall_ms: Unix time, 0 where it is not known
     """
 
     t_ns: int
     rolling: bool = False
+    jammed: bool = False
     session: bool = False
     goods: bool = False
     storable: bool = True
@@ -179,8 +185,18 @@ def facts(state: LegalState, legal: Legal, world: World) -> Facts:
         confirmed=state.confirmed,
         session=world.session,
         storable=world.storable,
+        jammed=world.jammed,
         expired=0 < legal.expires_ms <= world.wall_ms,
+        dated=legal.expires_ms == 0 or is_dated(world.wall_ms, legal.made_ms),
     )
+
+
+def is_dated(wall_ms: int, made_ms: int) -> bool:
+    """Return True if the clock may be right: it was set, and is not before the calibration was made.
+
+    A clock that starts in the past would let a calibration hold for ever.
+    """
+    return wall_ms >= max(CLOCK_MIN_MS, made_ms)
 
 
 def refusal(state: LegalState, legal: Legal, world: World, act: str) -> str:

@@ -35,7 +35,8 @@ class Facts:
     tared        a tare is set
     confirmed    the zero was seen on an empty cart since the power came
     session      a shopper's trip is open;  storable: the disk takes records
-    expired      the calibration is too old
+    jammed       the mass that moves is not the mass that is weighed: something carries the platform, or holds it
+    expired      the calibration is too old;  dated: the clock is right, as far as that can be told
     """
 
     instrument: Instrument
@@ -53,7 +54,9 @@ class Facts:
     confirmed: bool = True
     session: bool = False
     storable: bool = True
+    jammed: bool = False
     expired: bool = False
+    dated: bool = True
 
     @property
     def shown_mg(self) -> int:
@@ -105,6 +108,7 @@ RULES = (
     Rule("no_tilt_sensor", _USE, "R 76 3.9.1.1 d", lambda f: f.instrument.mobile and f.lean is None),
     Rule("slanted", _USE, CART, _slanted),
     Rule("rolling", _USE, CART, lambda f: f.rolling),
+    Rule("jammed", _USE, "UK SI 1995/1907 reg 33 (1): supported only by the load receptor", lambda f: f.jammed),
     Rule("moving", _USE, "R 76 4.4.2 (memory)", lambda f: not f.stable),
     Rule("session", frozenset({ZERO, TRACK}), CART, lambda f: f.session),
     Rule("tared", frozenset({ZERO, TRACK}), "R 76 4.5.4, 4.5.7 (memory)", lambda f: f.tared),
@@ -121,6 +125,7 @@ RULES = (
     Rule("no_tare", frozenset({TRADE}), CART, lambda f: not f.tared),
     Rule("negative", frozenset({TRADE}), "GOST R 53228 4.2.3", lambda f: f.shown_net_mg < 0),
     Rule("below_min", frozenset({TRADE}), "R 76 4.13 (memory)", lambda f: f.shown_net_mg < f.instrument.min_mg),
+    Rule("clock_unset", _PRICE, CART, lambda f: not f.dated),
     Rule("expired", _PRICE, CART, lambda f: f.expired),
     Rule("not_stored", frozenset({TRADE}), "WELMEC 7.2 L2 (memory)", lambda f: not f.storable),
 )

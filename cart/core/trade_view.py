@@ -66,6 +66,7 @@ def world_of(state: State) -> World:
     return World(
         t_ns=state.t_ns,
         rolling=state.weight.motion != "standing",
+        jammed=state.weight.jammed,
         session=trip.phase not in NO_GOODS,
         goods=bool(trip.lines or trip.doubts),
         storable=not state.save_failed,

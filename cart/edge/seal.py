@@ -44,11 +44,12 @@ def software() -> Software:
 
 
 def sealed(
-    record: CalibrationRecord | None, seal_path: Path, cart_id: str, *, jumper_closed: bool
+    record: CalibrationRecord | None, seal_path: Path, cart_id: str, pixel_pitch_um: int, *, jumper_closed: bool
 ) -> tuple[Legal, bool]:
     """Return what trade weighing is set up with, and whether this build weighs for trade.
 
-    record  the calibration in force, None without one
+    record          the calibration in force, None without one
+    pixel_pitch_um  of the screen, as cart.toml says
     Raises LEGAL-HASH-DIFFERS and LEGAL-SEAL-BAD with the jumper closed, never with it open.
     """
     here = software()
@@ -62,7 +63,7 @@ def sealed(
     if record is None:
         raise Fault("LEGAL-SEAL-BAD", "there is no calibration record")
     seal = read_seal(seal_path)
-    why = mismatch(seal, cart_id, known, record)
+    why = mismatch(seal, cart_id, known, record, pixel_pitch_um)
     if why:
         code = "LEGAL-HASH-DIFFERS" if seal.software != known else "LEGAL-SEAL-BAD"
         raise Fault(code, why)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cart.core.legal import Legal
+from cart.core.legal import Legal, is_dated
 from cart.core.legal_checks import corner_complaints
 from cart.core.legal_profile import HB44, R76, SINGLE, Instrument, Range, complaints, mpe_mg, with_drift
 from cart.wire.calibration import CalibrationRecord
@@ -26,6 +26,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by, wall_ms         who and when
     software            the legal hash;  calibration: sha256 of the calibration record
     profile, ranges_mg  "R76" or "HB44", and (Max, e) of each range
+    pixel_pitch_um      of the screen: how high weight, unit price and price are drawn hangs on it
     drift_mg_per_5k     how far the empty scale's zero was measured to wander over 5 K
     """
 
@@ -36,6 +37,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: str
     profile: str
     ranges_mg: tuple[tuple[int, int], ...]
+    pixel_pitch_um: int
     drift_mg_per_5k: int = 0
     format: int = FORMAT
 
@@ -64,7 +66,7 @@ def decode_seal(data: bytes) -> Seal:
     return seal
 
 
-def mismatch(seal: Seal, cart: str, software: str, record: CalibrationRecord) -> str:
+def mismatch(seal: Seal, cart: str, software: str, record: CalibrationRecord, pixel_pitch_um: int) -> str:
     """Return what is not as it was verified, "" when all is."""
     if seal.cart != cart:
         return f"it is of {seal.cart}, and this is {cart}"
@@ -74,6 +76,8 @@ def mismatch(seal: Seal, cart: str, software: str, record: CalibrationRecord) ->
         return "the scale was calibrated after it was verified"
     if seal.ranges_mg[-1][0] > record.max_mg:
         return f"the calibration supports {record.max_mg // 1_000} g, verified was {seal.ranges_mg[-1][0] // 1_000} g"
+    if seal.pixel_pitch_um != pixel_pitch_um:
+        return f"[kiosk] pixel_pitch_um is {pixel_pitch_um}, verified was {seal.pixel_pitch_um}"
     return ""
 
 
@@ -87,6 +91,7 @@ def unfit(seal: Seal, record: CalibrationRecord, now_ms: int) -> tuple[str, ...]
     found = [
         "the calibration names no converter" if not record.converter.serial else "",
         "the calibration names no gravity" if record.gravity_um_s2 is None else "",
+        "the clock was never set, or is before the calibration" if not is_dated(now_ms, record.wall_ms) else "",
         "the calibration has expired" if now_ms >= record.expires_at_ms() else "",
         "the calibration does not say what the tilt sensor reads on a level floor" if not record.level_ug else "",
         "the corners were not weighed" if not record.corners_mg else "",
@@ -132,4 +137,5 @@ def legal_of(record: CalibrationRecord, software: str, seal: Seal | None) -> Leg
         gain=record.converter.gain if seal else 0,
         level_ug=(record.level_ug[0], record.level_ug[1]) if record.level_ug else (0, 0),
         expires_ms=record.expires_at_ms(),
+        made_ms=record.wall_ms,
     )

@@ -32,6 +32,7 @@ BAD = {
     "no_tilt_sensor": {"lean": None},
     "slanted": {"lean": 49, "load_mg": 10_000_000},
     "rolling": {"rolling": True},
+    "jammed": {"jammed": True},
     "moving": {"stable": False},
     "session": {"session": True},
     "tared": {"tared": True},
@@ -43,6 +44,7 @@ BAD = {
     "no_tare": {"tared": False},
     "negative": {"net_mg": -5_000},
     "below_min": {"net_mg": 95_000},
+    "clock_unset": {"dated": False},
     "expired": {"expired": True},
     "not_stored": {"storable": False},
 }
@@ -349,3 +351,29 @@ def test_weighings_are_right_and_quick():
             assert platform.now_us - released_us < 2_500_000
         allowed_mg = profile.mpe_mg(SINGLE, mass_mg) + SINGLE.e_mg // 2
         assert abs(cart.cart.screen.weighed.net_mg - mass_mg) <= allowed_mg
+
+
+def test_a_clock_that_cannot_be_right_lets_no_calibration_hold_for_ever():
+    made_ms = 1_780_000_000_000
+    bench = Bench(made_ms=made_ms, expires_ms=made_ms + 1_000).set(session=True, goods=True).put(500)
+    refused = {
+        wall_ms: bench.set(wall_ms=wall_ms).tare()
+        for wall_ms in (0, 1_704_067_200_000, made_ms - 1, made_ms + 1_000, 4_000_000_000_000)
+    }
+    assert list(refused.values()) == ["clock_unset"] * 3 + ["expired"] * 2
+    assert bench.shown.gross_mg == 500_000  # shown it is, and priced it is not
+    assert bench.set(wall_ms=made_ms + 999).tare() == ""
+    bench.put(700).set(wall_ms=0)
+    assert legal.trade_weight(bench.state, bench.legal, bench.world) == (None, "clock_unset")
+    # One that was made before any clock was set is no younger for that.
+    assert Bench(made_ms=1_000, expires_ms=1 << 50).set(wall_ms=2_000).put(500).tare() == "clock_unset"
+    # Without a calibration that expires, as on the bench, no date is asked for.
+    assert Bench().set(wall_ms=0).put(500).tare() == ""
+
+
+def test_while_a_jam_is_named_nothing_is_tared_or_priced():
+    bench = weighing().put(700)
+    bench.set(jammed=True)
+    assert legal.trade_weight(bench.state, bench.legal, bench.world) == (None, "jammed")
+    bench.set(jammed=False)
+    assert legal.trade_weight(bench.state, bench.legal, bench.world)[0] is not None

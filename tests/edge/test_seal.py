@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from cart import app, config
-from cart.clock import ManualClock
+from cart.clock import ManualClock, SystemClock
 from cart.commands import seal as command
 from cart.core.effects import Save
 from cart.core.legal_record import LegalEvent
@@ -26,6 +26,8 @@ from tools.write_texts import legal_manifest_bytes
 
 HASH = "ab" * 32
 YEAR_MS = 365 * 86_400_000
+MADE_MS = 1_780_000_000_000
+NOW_MS = MADE_MS + 1_000
 POINTS = tuple(Point(mass_mg, mass_mg // 10, 0, 80) for mass_mg in (0, 5_000_000, 15_000_000, 5_000_000))
 
 
@@ -33,7 +35,7 @@ def calibrated(**changed):
     words = {
         "cart": "cart-1",
         "operator": "somebody",
-        "wall_ms": 1_000,
+        "wall_ms": MADE_MS,
         "converter": Converter("A1", "HX711", 128, 80),
         "points": POINTS,
         "counts_per_kg": 100_000,
@@ -50,7 +52,7 @@ def calibrated(**changed):
 
 def sealed_with(record, **changed):
     words = {"cart": "cart-1", "by": "the officer", "wall_ms": 2_000, "software": HASH, "calibration": record.sha256}
-    return Seal(**words | {"profile": "R76", "ranges_mg": ((15_000_000, 5_000),)} | changed)
+    return Seal(**words | {"profile": "R76", "ranges_mg": ((15_000_000, 5_000),), "pixel_pitch_um": 180} | changed)
 
 
 @pytest.fixture
@@ -93,9 +95,9 @@ def test_a_list_of_other_files_is_refused():
 def test_with_the_jumper_open_no_file_seals(tmp_path, unchanged):
     record = calibrated()
     (tmp_path / SEAL_NAME).write_bytes(encode_seal(sealed_with(record)))
-    legal, for_trade = sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=False)
+    legal, for_trade = sealed(record, tmp_path / SEAL_NAME, "cart-1", 180, jumper_closed=False)
     assert (for_trade, legal.software) == (False, HASH)
-    assert sealed(None, tmp_path / SEAL_NAME, "cart-1", jumper_closed=False)[1] is False
+    assert sealed(None, tmp_path / SEAL_NAME, "cart-1", 180, jumper_closed=False)[1] is False
 
 
 def test_with_the_jumper_closed_and_all_as_verified_the_cart_weighs_for_trade(tmp_path, unchanged):
@@ -104,8 +106,8 @@ def test_with_the_jumper_closed_and_all_as_verified_the_cart_weighs_for_trade(tm
         encode_seal(sealed_with(record, profile="HB44", ranges_mg=((6_000_000, 2_000), (15_000_000, 5_000))))
     )
     with pytest.raises(Fault, match="LEGAL-SEAL-BAD"):  # e2 < 2 e1 is no instrument... of these it is: 5 > 4
-        sealed(record, tmp_path / "nothing.json", "cart-1", jumper_closed=True)
-    legal, for_trade = sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=True)
+        sealed(record, tmp_path / "nothing.json", "cart-1", 180, jumper_closed=True)
+    legal, for_trade = sealed(record, tmp_path / SEAL_NAME, "cart-1", 180, jumper_closed=True)
     assert (for_trade, legal.converter, legal.instrument.rules.name, legal.instrument.mobile) == (
         True, "A1", "HB44", True,
     )  # fmt: skip
@@ -123,13 +125,14 @@ def test_with_the_jumper_closed_and_all_as_verified_the_cart_weighs_for_trade(tm
         ({"ranges_mg": ((30_000_000, 10_000),)}, "LEGAL-SEAL-BAD"),
         ({"ranges_mg": ((15_000_000, 3_000),)}, "LEGAL-SEAL-BAD"),
         ({"format": 2}, "LEGAL-SEAL-BAD"),
+        ({"pixel_pitch_um": 90}, "LEGAL-SEAL-BAD"),
     ],
 )
 def test_with_the_jumper_closed_anything_else_does_not_run(tmp_path, unchanged, changed, code):
     record = calibrated()
     (tmp_path / SEAL_NAME).write_bytes(encode_seal(sealed_with(record, **changed)))
     with pytest.raises(Fault, match=code):
-        sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=True)
+        sealed(record, tmp_path / SEAL_NAME, "cart-1", 180, jumper_closed=True)
 
 
 def test_a_sealed_build_with_a_changed_file_does_not_run(tmp_path, monkeypatch):
@@ -137,8 +140,8 @@ def test_a_sealed_build_with_a_changed_file_does_not_run(tmp_path, monkeypatch):
     (tmp_path / SEAL_NAME).write_bytes(encode_seal(sealed_with(record)))
     monkeypatch.setattr(edge_seal, "software", lambda: Software(HASH, ("core/legal.py",)))
     with pytest.raises(Fault, match=r"LEGAL-HASH-DIFFERS: core/legal\.py"):
-        sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=True)
-    assert sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=False)[0].software == ""
+        sealed(record, tmp_path / SEAL_NAME, "cart-1", 180, jumper_closed=True)
+    assert sealed(record, tmp_path / SEAL_NAME, "cart-1", 180, jumper_closed=False)[0].software == ""
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"format":1}', b"[" * 10_000])
@@ -169,6 +172,29 @@ def test_a_sealed_cart_weighs_with_the_cell_on_its_port_only(tmp_path, unchanged
         legal(device)
 
 
+def test_a_sealed_cart_draws_its_digits_as_high_as_verified_and_no_key_of_cart_toml_changes_that(
+    tmp_path, unchanged, monkeypatch
+):
+    monkeypatch.setattr("cart.edge.gpio.seal_jumper_closed", lambda: True)
+    record = calibrated()
+    (tmp_path / SEAL_NAME).write_bytes(encode_seal(sealed_with(record)))
+
+    def legal(pitch_um):
+        scale = {"device": "serial:/dev/cart-loadcell", "calibration": str(tmp_path / "calibration.jsonl")}
+        settings = config.changed(config.simulated(tmp_path), cart={"id": "cart-1"}, scale=scale)
+        return app._legal(config.changed(settings, kiosk={"pixel_pitch_um": pitch_um}), record)
+
+    assert legal(180)[1]
+    with pytest.raises(Fault, match=r"LEGAL-SEAL-BAD.*pixel_pitch_um is 181, verified was 180"):
+        legal(181)
+
+
+@pytest.mark.parametrize("now_ms", [0, 1_704_067_200_000, MADE_MS - 1])
+def test_a_clock_that_was_never_set_or_is_before_the_calibration_makes_none_fit(now_ms):
+    record = calibrated()
+    assert "the clock was never set" in "; ".join(unfit(sealed_with(record), record, now_ms=now_ms))
+
+
 def test_no_key_of_cart_toml_has_to_do_with_the_seal():
     assert not [text.key for text in config.key_texts() if "seal" in text.key or "trade" in text.key]
 
@@ -177,7 +203,7 @@ def test_what_prices_rest_on_has_another_fingerprint_after_every_change(tmp_path
     def fingerprint(record, seal=None):
         if seal:
             (tmp_path / SEAL_NAME).write_bytes(encode_seal(seal))
-        return sealed(record, tmp_path / SEAL_NAME, "cart-1", jumper_closed=bool(seal))[0].parameters
+        return sealed(record, tmp_path / SEAL_NAME, "cart-1", 180, jumper_closed=bool(seal))[0].parameters
 
     record, again = calibrated(), calibrated(zero_counts=1)
     found = [
@@ -195,7 +221,8 @@ def test_what_prices_rest_on_has_another_fingerprint_after_every_change(tmp_path
     [
         ({"converter": Converter("", "HX711", 128, 80)}, "no converter"),
         ({"gravity_um_s2": None}, "no gravity"),
-        ({"expires_ms": 1_500}, "expired"),
+        ({"expires_ms": MADE_MS + 500}, "expired"),
+        ({"wall_ms": NOW_MS + 1}, "the clock"),
         ({"level_ug": ()}, "level floor"),
         ({"corners_mg": ()}, "corners"),
         ({"corners_mg": (5_000_000, 5_000_000, 5_000_000, 5_006_000)}, "corner 4"),
@@ -207,18 +234,18 @@ def test_what_prices_rest_on_has_another_fingerprint_after_every_change(tmp_path
 )
 def test_a_scale_that_is_not_fit_is_not_put_forward(changed, words):
     record = calibrated(**changed)
-    assert words in "; ".join(unfit(sealed_with(record), record, now_ms=2_000))
+    assert words in "; ".join(unfit(sealed_with(record), record, now_ms=NOW_MS))
 
 
 def test_a_fit_one_is():
     record = calibrated(points=(*POINTS, Point(1_000_000, 100_240, 0, 80)))
-    assert unfit(sealed_with(record), record, now_ms=2_000) == ()
+    assert unfit(sealed_with(record), record, now_ms=NOW_MS) == ()
 
 
 def test_the_command_makes_a_record_that_only_the_jumper_brings_to_life(tmp_path, unchanged, monkeypatch, capsys):
     settings = config.simulated(tmp_path)
     (tmp_path / "cart.toml").write_text(config.render(settings))
-    record = append_calibration(tmp_path / "calibration.jsonl", calibrated(wall_ms=1 << 42))
+    record = append_calibration(tmp_path / "calibration.jsonl", calibrated(wall_ms=SystemClock().wall_ms()))
     words = ["--config", str(tmp_path / "cart.toml")]
 
     def parsed(*more):
@@ -238,7 +265,7 @@ def test_the_command_makes_a_record_that_only_the_jumper_brings_to_life(tmp_path
     with pytest.raises(Fault, match="LEGAL-UNFIT: the zero drifts too far: e must be 10 g"):
         run("make", "--by", "the officer", "--drift", "5001")
     assert run("make", "--by", "the officer", "--drift", "3000") == 0
-    assert sealed(record, tmp_path / SEAL_NAME, settings.cart.id, jumper_closed=True)[1]
+    assert sealed(record, tmp_path / SEAL_NAME, settings.cart.id, 180, jumper_closed=True)[1]
     assert app._legal(settings, record)[1] is False  # this machine has no jumper
     database = open_database(config.database_path(settings), ManualClock(), lambda count: "0" * 2 * count)
     database.save(Save(1, (), Trip(), (), (LegalEvent(1, 5, "", "x"),)), make_pair(tmp_path / "keys", "cart"))
