@@ -8,7 +8,7 @@ import argparse
 import sys
 from importlib import import_module
 
-from cart import __version__
+from cart import __version__, output
 from cart.faults import EXIT_FAILED, Fault
 
 # verb -> one line of help. The module is cart/commands/<verb>.py.
@@ -33,18 +33,16 @@ NO_COLOR switches colours off. `cart VERB --help` explains a verb."""
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit code; a Fault is printed with its next step."""
-    args = _top_parser().parse_args(argv)
-    if args.verb is None:
-        _top_parser().print_help()
-        return 2
     try:
-        return _run_verb(args.verb, args.rest, verbose=args.verbose)
+        with output.guarded():
+            return _run(argv)
     except Fault as fault:
         print(describe(fault), file=sys.stderr)
         return fault.text.exit_code
-    except BrokenPipeError:
-        # The reader went away (`cart outbox | head`): not an error, but nothing more can be printed.
-        sys.stderr.close()
+    except output.OutputLost as lost:
+        # A reader that went away (`cart outbox | head`) has what it wanted: nothing is said then.
+        if not lost.reader_left:
+            print(describe(Fault("OUTPUT-LOST", str(lost))), file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
@@ -57,6 +55,14 @@ def describe(fault: Fault) -> str:
     lines += [f"  likely: {cause}" for cause in text.causes]
     lines.append(f"  next:   {text.next_step}")
     return "\n".join(lines)
+
+
+def _run(argv: list[str] | None) -> int:
+    args = _top_parser().parse_args(argv)
+    if args.verb is None:
+        _top_parser().print_help()
+        return 2
+    return _run_verb(args.verb, args.rest, verbose=args.verbose)
 
 
 def _run_verb(verb: str, rest: list[str], *, verbose: int) -> int:

@@ -69,7 +69,7 @@ def build(settings: config.Config) -> Daemon:
     catalog = load_catalog(settings.catalog.path)
     record, uncalibrated = _calibration(Path(settings.scale.calibration))
     legal, for_trade = _legal(settings, record)
-    setup = setup_of(settings, catalog, record.calibration() if record else UNCALIBRATED, legal, sealed=for_trade)
+    setup = setup_of(settings, catalog, record, legal, sealed=for_trade)
     mode = "out_of_service" if crashes.too_many() else "service"
     initial, step = (out_of_service.initial, out_of_service.step) if mode != "service" else (core.initial, core.step)
 
@@ -121,7 +121,7 @@ def build(settings: config.Config) -> Daemon:
 def setup_of(
     settings: config.Config,
     catalog: Catalog,
-    calibration: Calibration,
+    record: CalibrationRecord | None,
     legal: Legal | None = None,
     *,
     sealed: bool = False,
@@ -129,7 +129,15 @@ def setup_of(
     """Return what the core is given: the configuration in its terms, for both use the same names."""
     values = config.to_dict(settings)
     costs, limits = Costs(**values["decision"]), Limits(**values["weight"])
-    return Setup(calibration, catalog, costs=costs, weight=limits, not_for_trade=not sealed, legal=legal or Legal())
+    return Setup(
+        record.calibration() if record else UNCALIBRATED,
+        catalog,
+        costs=costs,
+        weight=limits,
+        not_for_trade=not sealed,
+        converter=record.converter.serial if record else "",
+        legal=legal or Legal(),
+    )
 
 
 def _calibration(path: Path) -> tuple[CalibrationRecord | None, Fault | None]:

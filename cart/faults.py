@@ -92,6 +92,12 @@ _FAULTS: dict[str, FaultText] = {
         ("it was made for a limited time, 12 months unless told otherwise", "the wall clock is wrong"),
         "sudo systemctl stop cart.service, then: cart scale calibrate",
     ),
+    "CALIBRATION-FOREIGN": FaultText(
+        "the calibration is of another converter than the one that speaks",
+        ("the converter, or cell and converter, were exchanged", "the record was copied from another cart"),
+        "sudo systemctl stop cart.service, then: cart scale calibrate",
+        EXIT_CONFIGURATION,
+    ),
     "CALIBRATION-JOURNAL": FaultText(
         "the points of a calibration that was stopped cannot be gone on with",
         (
@@ -430,6 +436,11 @@ _FAULTS: dict[str, FaultText] = {
         ("its calibration lacks something", "its calibration has expired", "it does not weigh well enough for its e"),
         "mend what is named, then: cart scale calibrate with --latitude and --e-g, then cart seal make again",
         EXIT_CONFIGURATION,
+    ),
+    "OUTPUT-LOST": FaultText(
+        "standard output takes nothing more, so not all was printed",
+        ("the disk that it goes to is full", "the terminal is gone"),
+        "make room (df -h), or print to another place; then run the same command again",
     ),
     "PANEL-MISSING": FaultText(
         "the panel with lights, button and gate contact does not answer",

@@ -152,7 +152,7 @@ def readings(settings: config.Config) -> Iterator[Finding]:
         yield Finding(BAD, "flags", text, "cart scale watch names them", EXIT_HARDWARE)
     if record and heard.who and heard.who.serial != record.converter.serial:
         text = f"the record is of {record.converter.serial}, this is {heard.who.serial}"
-        yield of_fault("converter", Fault("CALIBRATION-BAD", text))
+        yield of_fault("converter", Fault("CALIBRATION-FOREIGN", text))
 
 
 def running(folder: Path) -> Heard | None:

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "cart/faults_classifier.py": ("cart.fault_text",),
     "cart/faults.py": ("cart.fault_text", "cart.faults_classifier"),
     "cart/logs.py": (),
+    "cart/output.py": (),
     "cart/ports.py": ("cart.core",),
     "cart/core/": ("cart.core",),
     "cart/wire/": ("cart.core", "cart.wire"),
@@ -44,8 +45,9 @@ MAY_IMPORT = {
     "cart/app.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config", "cart.logs",
                     "cart.daemon", "cart.loop", "cart.edge", "cart.sim"),
     "cart/daemon.py": ("cart.core", "cart.faults", "cart.loop"),
-    "cart/backoffice/": ("cart.core", "cart.wire", "cart.faults", "cart.clock", "cart.logs", "cart.backoffice"),
-    "cart/__main__.py": ("cart.faults", "cart.logs", "cart.commands"),
+    "cart/backoffice/": ("cart.core", "cart.wire", "cart.faults", "cart.clock", "cart.logs", "cart.output",
+                         "cart.backoffice"),
+    "cart/__main__.py": ("cart.faults", "cart.logs", "cart.output", "cart.commands"),
     "cart/commands/": ("cart",),
 }  # fmt: skip
 

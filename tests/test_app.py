@@ -5,7 +5,7 @@ import msgspec
 
 from cart import app, config
 from cart.core.catalog import Catalog
-from cart.core.weight_values import Calibration
+from tests.test_doctor_scale import RECORD
 
 VENDOR = {"RPi", "cryptography", "cv2", "numpy", "paho", "picamera2", "serial", "sqlite3", "starlette", "uvicorn"}
 
@@ -25,8 +25,14 @@ def test_every_cost_and_weight_limit_of_the_configuration_reaches_the_core():
         decision=msgspec.structs.replace(settings.decision, **costs),
         weight=msgspec.structs.replace(settings.weight, **limits),
     )
-    setup = app.setup_of(settings, Catalog("1", "EUR", []), Calibration(1, 0))
+    setup = app.setup_of(settings, Catalog("1", "EUR", []), None)
     assert {name: getattr(setup.costs, name) for name in costs} == costs
     assert {name: getattr(setup.weight, name) for name in limits} == limits
     assert len(costs) >= 3
     assert len(limits) >= 5
+
+
+def test_the_core_is_told_which_converter_the_calibration_is_of():
+    setup = app.setup_of(config.default(), Catalog("1", "EUR", []), RECORD)
+    assert (setup.converter, setup.calibration) == ("E661", RECORD.calibration())
+    assert app.setup_of(config.default(), Catalog("1", "EUR", []), None).converter == ""

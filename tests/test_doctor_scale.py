@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from cart import config, scale_checks
-from cart.clock import SystemClock
+from cart.clock import ManualClock, SystemClock
 from cart.core.events import CellIdentified, LoadSampled
 from cart.edge.calibration_file import append_calibration
 from cart.edge.scale import ScaleReader, SerialLine
@@ -49,6 +49,19 @@ def cart(tmp_path):
 
 def found(check, settings):
     return {finding.name: finding for finding in check(settings)}
+
+
+@pytest.mark.parametrize("wall_ms", [0, 1_704_067_200_000, None])
+def test_with_a_clock_that_was_never_set_or_is_before_the_record_nobody_knows_whether_it_expired(
+    cart, monkeypatch, wall_ms
+):
+    settings, now_ms = cart(), SystemClock().wall_ms()
+    early_ms = now_ms - 11 * MS_PER_DAY if wall_ms is None else wall_ms  # the record is ten days old
+    monkeypatch.setattr(scale_checks, "SystemClock", lambda: ManualClock(0, early_ms))
+    finding = found(scale_checks.calibration, settings)["validity"]
+    assert finding.state == "x"
+    assert finding.text.startswith("CLOCK-UNSET")
+    assert "timedatectl" in finding.mend
 
 
 def test_a_good_record_is_three_times_well(cart):
@@ -157,7 +170,7 @@ def test_noise_is_judged_by_that_of_the_calibration(cart, port):
 
 def test_a_converter_that_is_not_the_records_is_found(cart, port):
     finding = port(cart(), Voice(), serial="OTHER")["converter"]
-    assert finding.text.startswith("CALIBRATION-BAD")
+    assert finding.text.startswith("CALIBRATION-FOREIGN")
     assert "E661" in finding.text
     assert "OTHER" in finding.text
 

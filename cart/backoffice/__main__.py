@@ -21,11 +21,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cart import logs
+from cart import logs, output
 from cart.backoffice import keys, report
 from cart.backoffice.ledger import open_ledger
 from cart.clock import SystemClock
-from cart.faults import EXIT_FAILED, EXIT_OK, Fault
+from cart.faults import EXIT_FAILED, EXIT_OK, FAULTS, Fault
 from cart.wire.sealed_picture import FILE_BYTES_MAX
 
 DEFAULT_DB = "sqlite:ledger.sqlite3"
@@ -34,16 +34,19 @@ DEFAULT_DB = "sqlite:ledger.sqlite3"
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit code; a Fault is printed with its next step."""
-    args = _parser().parse_args(argv)
-    logs.set_up((logging.WARNING, logging.INFO, logging.DEBUG)[min(args.verbose, 2)])
     try:
-        return args.run(args)
+        with output.guarded():
+            args = _parser().parse_args(argv)
+            logs.set_up((logging.WARNING, logging.INFO, logging.DEBUG)[min(args.verbose, 2)])
+            code: int = args.run(args)
+            return code
     except Fault as fault:
         print(f"cart-backoffice: {fault.code}: {fault.text.meaning}: {fault.detail}", file=sys.stderr)
         print(f"  next:   {fault.text.next_step}", file=sys.stderr)
         return fault.text.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
+    except output.OutputLost as lost:
+        if not lost.reader_left:
+            print(f"cart-backoffice: OUTPUT-LOST: {FAULTS['OUTPUT-LOST'].meaning}: {lost}", file=sys.stderr)
         return EXIT_FAILED
 
 

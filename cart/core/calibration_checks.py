@@ -20,6 +20,7 @@ from cart.core.calibration_plan import (
     UP,
     VERIFY,
     ZERO,
+    Line,
     Procedure,
     Task,
     e_milli,
@@ -109,12 +110,20 @@ def _headroom(at: Procedure, done: Task, number: int) -> Refusal | None:
 def _linear(at: Procedure, done: Task, number: int) -> Refusal | None:
     if done.mass_mg < at.plan.masses_mg[-1]:
         return None
-    found = line(at)
+    return _bent(at, line(at))
+
+
+def _bent(at: Procedure, found: Line) -> Refusal | None:
+    """Whether a point lies off the line: on the way up by more than half of what is permitted, then by all of it."""
+    with_trims = ", with the corners trimmed" if found.trims_ppm else ""
     for t, mean in zip(tasks(at.plan), at.taken, strict=False):
-        error_mg = found.mass_mg(mean.counts) - t.mass_mg
-        if 2 * abs(error_mg) > mpe_mg(t.mass_mg, at.plan.e_mg):
-            limit_mg = mpe_mg(t.mass_mg, at.plan.e_mg) // 2
-            return Refusal(why.NON_LINEAR, f"{_off(error_mg, t.mass_mg)}; {_grams(limit_mg)} is permitted", 0)
+        if t.kind == CORNER:
+            break
+        limit_mg = mpe_mg(t.mass_mg, at.plan.e_mg) // (2 if t.kind == UP else 1)
+        error_mg = found.mass_mg(trimmed(mean, found.trims_ppm)) - t.mass_mg
+        if abs(error_mg) > limit_mg:
+            text = f"{_off(error_mg, t.mass_mg)}; {_grams(limit_mg)} is permitted{with_trims}"
+            return Refusal(why.NON_LINEAR, text, 0)
     return None
 
 
@@ -143,6 +152,9 @@ def _corner(at: Procedure, done: Task, number: int) -> Refusal | None:
     found = line(at)
     if cells and not found.trims_ppm:
         return Refusal(why.BAD_CELL, "no trims within 10 %", first)
+    # The points were judged before the cells had trims, and are kept with them.
+    if cells and (refusal := _bent(at, found)):
+        return refusal
     for n in range(first if cells else number, number + 1):
         error_mg = found.mass_mg(trimmed(at.taken[n], found.trims_ppm)) - done.mass_mg
         if abs(error_mg) > mpe_mg(done.mass_mg, at.plan.e_mg):

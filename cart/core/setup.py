@@ -67,6 +67,7 @@ class Setup:
     """The calibration, the catalogue, the costs and the limits of this run.
 
     not_for_trade  prices by weight come from an unsealed scale: watermark them
+    converter      serial number in the calibration record, "" for any: what another one weighs is off, and it is told
     legal          what trade weighing, by tare and then weigh, is set up with
     """
 
@@ -76,6 +77,7 @@ class Setup:
     limits: Limits = field(default_factory=Limits)
     weight: WeightLimits = field(default_factory=WeightLimits)
     not_for_trade: bool = True
+    converter: str = ""
     legal: Legal = field(default_factory=Legal)
 
     @property

@@ -59,6 +59,7 @@ class State:
     expected_mg   load that the changes so far add up to
     loose_mg      after a restart: how far expected_mg may be off until the first standstill
     recheck_ns    after a restart, until the load was held against the books: how long a dead scale is waited for
+    foreign       serial number of the converter that speaks where it is not the calibration's, else ""
     weighing_ns   since when the scale weighs without a break
     alarm_ns      when something began to happen to the load that stood, 0 once it is known what
     lost          names of sources that do not deliver
@@ -90,6 +91,7 @@ class State:
     recheck_ns: int = 0
     standstill_ns: int = 0
     weighing_ns: int = 0
+    foreign: str = ""
     changed_ns: int = 0
     alarm_ns: int = 0
     lost: tuple[str, ...] = ()

@@ -235,6 +235,15 @@ def _unweighed(state: State) -> State:
 
 
 def _cell_identified(state: State, event: CellIdentified) -> Done:
+    """Tell of a converter that the calibration is not of, once; trade weighing refuses it by itself."""
+    known = state.setup.converter
+    foreign = event.serial if known and event.serial != known else ""
+    told = foreign in ("", state.foreign)
+    note = Note("CALIBRATION-FOREIGN", "error", f"the record is of {known}, this is {foreign}")
+    return replace(state, foreign=foreign), () if told else (note,)
+
+
+def _cell_warmed(state: State, event: CellTemperature) -> Done:
     return state, ()
 
 
@@ -358,7 +367,7 @@ _HANDLERS: dict[type[Any], Callable[[State, Any], Done]] = {
     LoadSampled: _load_sampled,
     CellAccelerated: _accelerated,
     CellIdentified: _cell_identified,
-    CellTemperature: _cell_identified,
+    CellTemperature: _cell_warmed,
     CellFault: _cell_fault,
     Sighted: _sighted,
     Classified: _classified,

@@ -199,6 +199,29 @@ def test_four_cells_of_different_gain_are_trimmed_to_read_the_same_on_every_corn
     assert abs(result.verified_mg - 2_000_000) < 1_000
 
 
+class Bent(Cell):
+    """Four cells, two of which bend so that their sum is straight only as long as nobody trims them."""
+
+    bends = (0.03 / 1.06, -0.03 / 0.94, 0.0, 0.0)
+
+    def _shared(self, mass_mg):
+        straight = super()._shared(mass_mg)
+        grown = zip(straight, self.gains, self.bends, strict=True)
+        empty = self.zero_counts / 4
+        return tuple(round(cell + (cell - empty * gain) * bend * mass_mg / 5e6) for cell, gain, bend in grown)
+
+
+def test_points_that_are_off_the_line_once_the_corners_are_trimmed_are_refused():
+    gains = (1.06, 0.94, 1.0, 1.0)
+    cell = Bent(counts_per_kg=209_716, zero_counts=1_341_728, cells=SHARES, gains=gains)
+    found = refused(cell)
+    assert (found.code, found.redo) == ("non_linear", 0)
+    assert found.detail.endswith("1.2 g is permitted, with the corners trimmed")
+    # They were in order when each was taken: only the trims bring it to light.
+    taken = len(calibrate(cell, tasks_max=9).taken)
+    assert taken == 9
+
+
 def test_a_cell_that_hardly_answers_is_refused():
     cell = Cell(counts_per_kg=209_716, zero_counts=1_341_728, cells=SHARES, gains=(0.85, 1.02, 1.02, 1.02))
     assert refused(cell).code == "bad_cell"

@@ -8,9 +8,12 @@ from cart.core import step as core
 from cart.core.cases import RESPONSES
 from cart.core.catalog import Product
 from cart.core.effects import Note
+from cart.core.events import CellIdentified
+from cart.core.step import initial
 from cart.core.weight_values import BUMP, CHILD, JAM, LEAN, RIM, TILT, Case, Place, Step
+from cart.faults import FAULTS
 from cart.sim.runner import Simulated
-from tests.core.test_step import locked, shopping_with_milk
+from tests.core.test_step import SETUP, locked, shopping_with_milk
 
 MILK = Product("milk", "Milk 1 l", "piece", 129, 1_035_000, 4_000, ("09521000000018",))
 WATER = Product("water", "Water 6 x 1.5 l", "piece", 299, 9_200_000, 20_000, ("09521000000025",))
@@ -95,3 +98,20 @@ def test_where_something_landed_is_a_line_of_the_journal():
     assert note.text == "step 7: +100 g at +120 mm fore, -40 mm left, +-3 mm"
     _, effects = core._told(world.state, (replace(step, place=None),))
     assert not [x for x in effects if isinstance(x, Note) and x.code == "LANDED-AT"]
+
+
+def hello(serial):
+    return CellIdentified(0, 1, "sim-1", serial, "HX711", 128, 80, "0000")
+
+
+def test_a_converter_that_the_calibration_is_not_of_is_told_once_and_again_when_it_is_another():
+    state = initial(replace(SETUP, converter="A1"))
+    said = []
+    for serial in ("A1", "B2", "B2", "C3", "A1", "B2"):
+        state, effects = core.step(state, hello(serial))
+        said.append([x.text for x in effects if isinstance(x, Note) and x.code == "CALIBRATION-FOREIGN"])
+    foreign = [["the record is of A1, this is B2"], ["the record is of A1, this is C3"]]
+    assert said == [[], foreign[0], [], foreign[1], [], foreign[0]]
+    assert "CALIBRATION-FOREIGN" in FAULTS
+    _, effects = core.step(initial(SETUP), hello("B2"))
+    assert not [x for x in effects if isinstance(x, Note)]  # without a record nobody knows
