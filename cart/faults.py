@@ -100,11 +100,7 @@ _FAULTS: dict[str, FaultText] = {
     ),
     "CALIBRATION-JOURNAL": FaultText(
         "the points of a calibration that was stopped cannot be gone on with",
-        (
-            "an earlier one was not finished",
-            "another one is under way",
-            "the load cell was exchanged since",
-        ),
+        ("an earlier one was not finished", "another one is under way", "the load cell was exchanged since"),
         "cart scale calibrate --resume, or with --restart to forget them",
         EXIT_USAGE,
     ),
