@@ -32,7 +32,7 @@ def environment(name: str) -> Path:
     if made is not None:
         return made
     folder, packages, _ = ENVIRONMENTS[name]
-    finished([_interpreter(), "-m", "venv", "--clear", str(ROOT / folder)], 120)
+    finished([interpreter("3.13"), "-m", "venv", "--clear", str(ROOT / folder)], 120)
     python = ROOT / folder / "bin" / "python"
     result = finished([str(python), "-m", "pip", "install", "-q", *packages], 600)
     if result.returncode:
@@ -49,17 +49,17 @@ def existing(name: str) -> Path | None:
     return python
 
 
-def _interpreter() -> str:
-    """Return a Python 3.13; a name on PATH may be a stub, so each is run."""
-    check = "import sys, venv; sys.exit(sys.version_info[:2] != (3, 13))"
-    candidates = [shutil.which("python3.13"), *sorted(map(str, Path.home().glob(".pyenv/versions/3.13*/bin/python3")))]
-    for name in filter(None, candidates):
+def interpreter(version: str) -> str:
+    """Return a Python of this version, such as "3.13"; a name on PATH may be a stub, so each is run."""
+    check = f"import sys, venv; sys.exit('%d.%d' % sys.version_info[:2] != '{version}')"
+    pyenv = sorted(map(str, Path.home().glob(f".pyenv/versions/{version}*/bin/python3")))
+    for name in filter(None, [shutil.which(f"python{version}"), *pyenv]):
         try:
             if finished([name, "-c", check], 60).returncode == 0:
                 return name
         except OSError:
             continue
-    raise NotMeasured("no Python 3.13 here")
+    raise NotMeasured(f"no Python {version} here")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tools.measuring import ROOT, NotMeasured, bar, field, finished, tool
+from tools.measuring import ROOT, NotMeasured, bar, field, finished, scope, tool
 
 SHARED = ROOT.parent / "shared" / "data"
 EVAL = "python -m tools.eval_classifier -o json"
@@ -73,6 +73,30 @@ def model_size() -> float:
 def model_ms() -> float:
     """Network and head."""
     return field(evaluated(), "ms_per_photo")
+
+
+# -- both runtimes ------------------------------------------------------------------------------
+
+RUNTIMES = "python -m tools.runtimes -o json"
+
+
+@cache
+def runtimes() -> subprocess.CompletedProcess:
+    """Compare the runtimes once for their rows."""
+    return tool("runtimes", "-o", "json", "--photos", "296" if scope.full else "24", timeout_s=1_800)
+
+
+@bar("runtimes-products", "tflite-runtime 2.14 beside ai-edge-litert, 24 val photos (296 with --full): clearly another"
+     " product", "=", 0, "photos", RUNTIMES)  # fmt: skip
+def runtimes_products() -> float:
+    """Photos whose likeliest products differ by more than a tie."""
+    return field(runtimes(), "clear_differences")
+
+
+@bar("runtimes-cosine", "the same: least cosine of the two embeddings of a photo", ">=", 0.99, "", RUNTIMES)
+def runtimes_cosine() -> float:
+    """How alike the embeddings are."""
+    return field(runtimes(), "cosine_min")
 
 
 # -- strangers and enrolment, by the second backbone -------------------------------------------
