@@ -121,15 +121,20 @@ def model(settings: config.Config) -> Iterator[Finding]:
     from cart.edge import classifier
 
     clock = SystemClock()
-    network = classifier.Classifier(
-        classifier.model_dir_of(settings.classifier.model_dir), threads=settings.classifier.threads
-    )
+    model_dir = classifier.model_dir_of(settings.classifier.model_dir)
+    network = classifier.Classifier(model_dir, settings.classifier.threads, clock)
     import numpy as np
 
     started_ns = clock.monotonic_ns()
     network.embed(np.zeros(classifier.INPUT_SHAPE, np.uint8))
     took_ms = (clock.monotonic_ns() - started_ns) // NS_PER_MS
     yield Finding(OK, "model", f"{network.model_sha256[:12]}, {network.runtime}, one photo in {took_ms} ms")
+    yield Finding(OK, "model loading", str(network.loading))
+    if classifier.network_sha256(model_dir) != classifier.network_sha256(classifier.PACKAGED_DIR):
+        told = (
+            "its network is not that of the package: one enrolled with an older package goes on with the older network"
+        )
+        yield Finding(WARN, "model", told, "cart catalog enroll PRODUCT PHOTOS --from package")
 
 
 def barcodes(settings: config.Config) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ enough to change the likeliest product where two are close, so compare with a to
 and kept; it is not thread-safe, so one thread embeds.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
@@ -13,11 +15,16 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from cart.faults import Fault
+
+if TYPE_CHECKING:
+    from cart.ports import Clock
 
 PACKAGED_DIR = Path(__file__).resolve().parent.parent / "models"
 MANIFEST_FILE = "manifest.json"
@@ -27,7 +34,21 @@ TFLITE_RUNTIME = "tflite_runtime.interpreter"
 LITERT = "ai_edge_litert.interpreter"
 TFLITE_RUNTIME_PYTHON_MAX = (3, 11)
 
+NS_PER_MS = 1_000_000
+
 log = logging.getLogger("cart.classifier")
+
+
+class Loading(NamedTuple):
+    """How long a model took to load, in ms: hashes checked, network read, first photo; 0 where no clock was given."""
+
+    checked_ms: int = 0
+    read_ms: int = 0
+    warmed_ms: int = 0
+
+    def __str__(self) -> str:
+        """Return the words for a log."""
+        return f"checked in {self.checked_ms} ms, read in {self.read_ms} ms, warmed in {self.warmed_ms} ms"
 
 
 class Classifier:
@@ -35,18 +56,23 @@ class Classifier:
 
     runtime       the module that the interpreter came from
     model_sha256  hash of the manifest, which names every file of the model: identifies the model in a recording
+    loading       how long it took
     """
 
-    def __init__(self, model_dir: Path, threads: int = 1) -> None:
+    def __init__(self, model_dir: Path, threads: int = 1, clock: Clock | None = None) -> None:
         """Load, check and warm the network.
 
         model_dir  folder of the artifacts, see `model_dir_of`
         threads    CPU threads of the interpreter, >= 1
+        clock      to measure `loading` with
 
         Errors: Fault MODEL-MISSING, MODEL-HASH, MODEL-RUNTIME-MISSING.
         """
         assert threads >= 1
+        now_ns = clock.monotonic_ns if clock else (lambda: 0)
+        times_ns = [now_ns()]
         self.model_sha256 = verified(model_dir)
+        times_ns.append(now_ns())
         self.runtime = runtime_module()
         path = model_dir / NETWORK_FILE
         try:
@@ -60,9 +86,13 @@ class Classifier:
         output = self._interpreter.get_output_details()[0]
         self._output = output["index"]
         self._scale, self._zero_point = output["quantization"]
+        times_ns.append(now_ns())
         # The first call sets up the kernels and takes several times as long: not while a shopper waits.
         self.embed(np.zeros(INPUT_SHAPE, np.uint8))
-        log.info("classifier ready: %s, %d threads, model %s", self.runtime, threads, self.model_sha256[:12])
+        times_ns.append(now_ns())
+        self.loading = Loading(*((end_ns - begin_ns) // NS_PER_MS for begin_ns, end_ns in pairwise(times_ns)))
+        ready = "classifier ready: %s, %d threads, model %s: %s"
+        log.info(ready, self.runtime, threads, self.model_sha256[:12], self.loading)
 
     def embed(self, rgb: np.ndarray) -> np.ndarray:
         """Return the float32 embedding (1280,) of a uint8 (224, 224, 3) RGB picture."""
@@ -80,19 +110,18 @@ def model_dir_of(configured: str) -> Path:
     return Path(configured) if configured else PACKAGED_DIR
 
 
+def network_sha256(model_dir: Path) -> str:
+    """Return the hash of the network that the manifest names; Fault as `verified`, of the manifest alone."""
+    return _hashes(_read(model_dir / MANIFEST_FILE), model_dir)[NETWORK_FILE]
+
+
 def verified(model_dir: Path) -> str:
     """Return the SHA-256 of the manifest after every file that it names was found to be as it says.
 
     Errors: Fault MODEL-MISSING when a file cannot be read, MODEL-HASH when one differs or the manifest is broken.
     """
     manifest = _read(model_dir / MANIFEST_FILE)
-    try:
-        expected = dict(json.loads(manifest)["sha256"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} is not a manifest") from error
-    if NETWORK_FILE not in expected:
-        raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} does not name {NETWORK_FILE}")
-    for name, digest in expected.items():
+    for name, digest in _hashes(manifest, model_dir).items():
         if hashlib.sha256(_read(model_dir / name)).hexdigest() != digest:
             raise Fault("MODEL-HASH", str(model_dir / name))
     return hashlib.sha256(manifest).hexdigest()
@@ -112,6 +141,17 @@ def runtime_module(
         if installed(name.partition(".")[0]):
             return name
     raise Fault("MODEL-RUNTIME-MISSING", f"none of {', '.join(candidates)} for Python {'.'.join(map(str, python))}")
+
+
+def _hashes(manifest: bytes, model_dir: Path) -> dict[str, str]:
+    """Return the hash of each file by its name; Fault MODEL-HASH where this is no manifest of a model."""
+    try:
+        expected = dict(json.loads(manifest)["sha256"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} is not a manifest") from error
+    if NETWORK_FILE not in expected:
+        raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} does not name {NETWORK_FILE}")
+    return expected
 
 
 def _read(path: Path) -> bytes:

@@ -146,7 +146,7 @@ def classifier(config: Config) -> Look | None:
 
     model_dir = model_dir_of(config.classifier.model_dir)
     try:
-        network = Classifier(model_dir, config.classifier.threads)
+        network = Classifier(model_dir, config.classifier.threads, SystemClock())
         head = Head.load(model_dir)
     except Fault as fault:
         log.error("%s: %s: %s; going on with barcodes alone", fault.code, fault.text.meaning, fault.detail)

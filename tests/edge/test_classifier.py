@@ -111,6 +111,24 @@ def test_two_threads_embed_as_one_does(packaged):
     assert np.array_equal(Classifier(PACKAGED_DIR, threads=2).embed(GREY), packaged.embed(GREY))
 
 
+class Ticking:
+    """A clock that goes on by a second whenever it is read."""
+
+    def __init__(self):
+        self.t_ns = 0
+
+    def monotonic_ns(self):
+        self.t_ns += 1_000_000_000
+        return self.t_ns
+
+
+def test_how_long_loading_took_is_known_and_logged(caplog):
+    caplog.set_level("INFO", "cart.classifier")
+    assert Classifier(PACKAGED_DIR, clock=Ticking()).loading == (1000, 1000, 1000)
+    assert "checked in 1000 ms, read in 1000 ms, warmed in 1000 ms" in caplog.text
+    assert Classifier(PACKAGED_DIR).loading == (0, 0, 0)
+
+
 def test_the_model_is_named_by_the_hash_of_its_manifest(packaged):
     manifest = (PACKAGED_DIR / "manifest.json").read_bytes()
     assert packaged.model_sha256 == hashlib.sha256(manifest).hexdigest()
