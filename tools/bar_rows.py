@@ -1,14 +1,9 @@
 """The rows of `./tools/bars`: each function measures one figure, or raises NotMeasured with the reason."""
 
-import csv
-import importlib.util
-import json
 import os
 import resource
 import subprocess
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -118,61 +113,6 @@ def help_cpu() -> float:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return min(costs)
-
-
-# -- recognition -----------------------------------------------------------------------------
-
-
-@bar("barcode-wrong", "wrong retail numbers read on the shared barcode photos", "=", 0, "numbers",
-     "cart camera read ../shared/data/barcodes/images/...")  # fmt: skip
-def barcode_wrong() -> float:
-    """Wrong retail numbers, judged by the exam that lies beside the photos; every 6th photo without --full."""
-    return sum(reads.wrong_retail for reads in _barcode_exam())
-
-
-@bar("barcode-read", "shared barcode photos whose code is read", ">=", 82, "%",
-     "cart camera read ../shared/data/barcodes/images/...")  # fmt: skip
-def barcode_read() -> float:
-    """Percent of the photos with a code; the bar is what zxing-cpp alone reads, unchecked."""
-    exam = [reads for reads in _barcode_exam() if reads.has_code]
-    return 100 * sum(reads.right for reads in exam) / len(exam)
-
-
-@dataclass(frozen=True)
-class Reads:
-    """What one photo gave."""
-
-    has_code: bool
-    right: bool
-    wrong_retail: int
-
-
-@cache
-def _barcode_exam() -> list[Reads]:
-    folder = SHARED / "barcodes"
-    if not folder.is_dir():
-        raise NotMeasured("the shared photos are not there")
-    with (folder / "manifest.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))[:: 1 if scope.full else 6]
-    result = cart("camera", "read", *(str(folder / row["file"]) for row in rows), timeout_s=1_800)
-    answers = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
-    if len(answers) != len(rows):
-        raise NotMeasured(f"{len(answers)} answers for {len(rows)} photos: {result.stderr.strip()[-120:]}")
-    judge = _exam_judge(folder)
-    found = []
-    for row, answer in zip(rows, answers, strict=True):
-        right, wrong = judge(row, [(code["symbology"], code["text"]) for code in answer.get("codes", [])])
-        found.append(Reads(row["symbology"] != "NONE", right, sum(code[0] == "gtin" for code in wrong)))
-    return found
-
-
-def _exam_judge(folder: Path) -> Callable:
-    spec = importlib.util.spec_from_file_location("run_exam", folder / "run_exam.py")
-    assert spec is not None
-    assert spec.loader is not None
-    exam = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(exam)
-    return exam.judge
 
 
 # -- replay --------------------------------------------------------------------------------------

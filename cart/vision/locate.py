@@ -52,8 +52,10 @@ def find_regions(grey: np.ndarray, count: int = REGIONS_MAX) -> list[Region]:
     xx, yy, xy = _structure(grey)
     energy = xx + yy
     coherence = np.sqrt((xx - yy) ** 2 + 4 * xy * xy)
-    # The strongest hundredth of the picture sets the scale; a plain maximum would follow one glint.
-    strong = np.partition(energy, -(energy.size // 100) - 1, axis=None)[-(energy.size // 100) - 1]
+    # The strongest hundredth of the picture sets the scale; a plain maximum would follow one glint. Averaged as the
+    # energies are, every fourth tells as much as all.
+    sample = energy[::2, ::2]
+    strong = np.partition(sample, -(sample.size // 100) - 1, axis=None)[-(sample.size // 100) - 1]
     mask = ((coherence > COHERENCE_MIN * energy) & (energy > max(_ENERGY_MIN, 0.25 * strong))).astype(np.uint8)
     kernel = np.ones((5, 5), np.uint8)
     mask = cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel)

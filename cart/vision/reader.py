@@ -140,17 +140,6 @@ def climb(
                 findings.add([in_frame(raw, to_frame, inverted=rung.inverted) for raw in found])
 
 
-def read_region(
-    grey: np.ndarray,
-    region: locate.Region,
-    engines: Sequence[BarcodeEngine],
-    symbologies: frozenset[str],
-) -> list[RawRead]:
-    """Return the raw reads of a region turned upright, in frame coordinates."""
-    crop = locate.turned_upright(grey, region)
-    return [in_frame(raw, crop.to_frame) for engine in engines for raw in engine.read(crop.pixels, symbologies)]
-
-
 def in_frame(raw: RawRead, to_frame: np.ndarray, *, inverted: bool = False) -> RawRead:
     """Return a raw read of a crop in the coordinates of its frame."""
     # A row of the crop is so many pixels of the frame.

@@ -94,8 +94,9 @@ class Comparison:
         return sorted(found, key=lambda group: self.tallies[group, OURS].pictures)
 
     def figures(self) -> dict[str, object]:
-        """Return the figures of all groups: group, reader, figure."""
-        return {g: {r: self.tallies[g, r].figures() for r in self.readers} for g in self.groups()}
+        """Return the figures of all groups: group, reader, figure; a dot of a group's name is written as _."""
+        named = {group.replace(".", "_"): group for group in self.groups()}
+        return {name: {r: self.tallies[group, r].figures() for r in self.readers} for name, group in named.items()}
 
     def table(self, title: str) -> Table:
         """Return the table: a group a row, a reader a column."""
