@@ -11,18 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cart.vision.bench.figures import UNKNOWN as UNKNOWN
+from cart.vision.bench.figures import auroc as auroc
+from cart.vision.bench.figures import random_folds as random_folds
 from cart.vision.classify import Calibration, agreement_millinats, log_posteriors, normalised, unit
 from cart.vision.head_file import RANK
 from cart.vision.head_fit import DIMENSIONS, Habits, Statistics, Whitening, fit
 
 LOOKS = 5
-SHRINKAGES = (0.03, 0.05, 0.1, 0.2, 0.3)
+SHRINKAGES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 SCALES = np.geomspace(5.0, 60.0, 100)
 # Not 0: photos in the thousands cannot show that fewer than one in 2,000 misleads, however well 0 fits them.
 OUTLIERS = np.array([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08])
 FALSE_ALARMS = 0.01
-UNKNOWN = -1.0
-"""The cosine that stands for "this head does not know that product"."""
 KMEANS_ROUNDS_MAX = 50
 NEWTON_ROUNDS = 50
 
@@ -99,13 +100,6 @@ def logistic(known: np.ndarray, strange: np.ndarray) -> tuple[float, float]:
     return significant(beta[0]), significant(beta[1])
 
 
-def auroc(known: np.ndarray, strange: np.ndarray) -> float:
-    """Return how often a known photo has a larger value than a strange one, ties counting half."""
-    order = np.sort(strange)
-    below, upto = np.searchsorted(order, known, "left"), np.searchsorted(order, known, "right")
-    return float((below + upto).mean() / 2.0 / len(strange))
-
-
 def look_folds(vectors: np.ndarray, classes: np.ndarray, looks: int) -> np.ndarray:
     """Return a fold number per photo: each class cut into `looks` groups of photos that resemble each other."""
     folds = np.zeros(len(classes), int)
@@ -113,14 +107,6 @@ def look_folds(vectors: np.ndarray, classes: np.ndarray, looks: int) -> np.ndarr
         mine = np.flatnonzero(classes == number)
         folds[mine] = _grouped(vectors[mine], looks)
         assert len(set(folds[mine])) > 1, f"class {number} has one look only and would be missing from a fold"
-    return folds
-
-
-def random_folds(classes: np.ndarray, count: int) -> np.ndarray:
-    """Return a fold number per photo: photo by photo through each class, whose files are in no order."""
-    folds = np.zeros(len(classes), int)
-    for number in np.unique(classes):
-        folds[classes == number] = np.arange((classes == number).sum()) % count
     return folds
 
 
