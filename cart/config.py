@@ -82,7 +82,7 @@ class Camera(_Section):
         str,
         _text(
             r"picamera2:\d|v4l2:.+|file:.+|simulated",
-            '"picamera2:N", "v4l2:PATH", "file:DIR" or "simulated"',
+            '"picamera2:N", "v4l2:PATH", "file:PATH" or "simulated"',
             "where frames come from",
         ),
     ] = "picamera2:0"
@@ -92,6 +92,14 @@ class Camera(_Section):
     exposure_us: Annotated[
         int, _whole(0, 100_000, "microseconds", "exposure, 0 = automatic; 330 keeps bars sharp at 1 m/s")
     ] = 330
+    focus_mm: Annotated[
+        int,
+        _whole(0, 10_000, "millimetres", "distance a lens with a motor is set to, 0 = the lens is screwed and locked"),
+    ] = 0
+    crop_permille: Annotated[
+        int,
+        _whole(100, 1_000, "permille", "part of the sensor's width that is read: less is finer, over less (picamera2)"),
+    ] = 1_000
     basket_side: Annotated[
         str,
         _text(

@@ -51,7 +51,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture. pixels: uint8 array (height, width, 3) in B, G, R order; t_ns: exposure."""
+    """One picture. pixels: uint8 array (height, width, 3) in B, G, R order, never written to; t_ns: exposure."""
 
     t_ns: int
     pixels: np.ndarray

@@ -57,6 +57,7 @@ ONLY_FOR = {
         "cart/vision/",
         "cart/commands/camera.py",
         "cart/commands/catalog_enroll.py",
+        "cart/commands/camera_test.py",
         "cart/commands/vision.py",
         "cart/commands/doctor.py",
         "cart/commands/bench_vision.py",
@@ -94,7 +95,7 @@ OWNERS = {
     # Arrays are the language of everything that touches pixels or makes a world; the daemon itself needs none.
     "numpy": ("cart/vision/", "cart/sim/", "cart/edge/", "cart/ports.py", "cart/checks.py", "cart/commands/"),
     "cv2": ("cart/vision/", "cart/sim/", "cart/edge/camera.py", "cart/edge/player.py",
-            "cart/commands/camera.py"),
+            "cart/commands/camera.py", "cart/commands/camera_test.py"),
     "rich": ("cart/commands/progress.py",),
 }  # fmt: skip
 

@@ -1,11 +1,12 @@
-"""Read and classify photos.
+"""Test the camera; read and classify photos.
 
+test      rate, pixel size, sharpness and light, with the next step for each
 read      which codes are on it
 classify  which product it shows, the five likeliest, and how likely none of them
 agree     whether it fits a given label; labels are in labels.json beside the model
 
-One JSON line a photo, in the order given; for a photo that cannot be read {"file", "error"}, and exit code 1 at the
-end. The time in ms is that of the recognition alone, without reading the file.
+For photos one JSON line each, in the order given; for a photo that cannot be read {"file", "error"}, and exit code 1
+at the end. The time in ms is that of the recognition alone, without reading the file.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from cart.clock import NS_PER_MS, SystemClock
+from cart.commands import camera_test
 from cart.edge.classifier import Classifier, model_dir_of
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from cart.vision import classify, photo
@@ -30,7 +32,11 @@ Fields = dict[str, object]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `cart camera` takes."""
-    verbs = parser.add_subparsers(dest="action", required=True, metavar="read|classify|agree")
+    verbs = parser.add_subparsers(dest="action", required=True, metavar="test|read|classify|agree")
+    text, raw = camera_test.__doc__ or "", argparse.RawDescriptionHelpFormatter
+    camera_test.add_arguments(
+        verbs.add_parser("test", help=text.splitlines()[0], description=text, formatter_class=raw)
+    )
     read = verbs.add_parser("read", help="print the codes on photos")
     read.add_argument("--variable", choices=_layouts(), metavar="LAYOUT", help=f"price or mass inside numbers that"
                       f" begin with 2, as agreed on there: {', '.join(_layouts())}")  # fmt: skip
@@ -46,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; 0, 1 when a photo could not be read, 2 for an unknown label."""
-    return {"read": _read, "classify": _classify, "agree": _agree}[args.action](args)
+    return {"test": camera_test.run, "read": _read, "classify": _classify, "agree": _agree}[args.action](args)
 
 
 def _read(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,17 +32,50 @@ SENSOR_AGE_NS_MAX = 1_000_000_000
 """A sensor timestamp older than this, or of the future, is another clock's."""
 
 
-class PiCamera:
-    """The camera of a Raspberry Pi through picamera2.
+MM_PER_M = 1_000
+AF_MANUAL = 0
+"""libcamera's AfModeEnum.Manual."""
 
-    exposure_us  0 for automatic; a fixed exposure also fixes the gain's control loop to its own choice
 
-    Raises OSError where picamera2, libcamera or the camera is missing.
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """What is asked of a camera; the keys of [camera] with the same names.
+
+    exposure_us    0 for automatic; with a fixed exposure the gain alone follows the light
+    focus_mm       distance that a lens with a motor is set to, 0 for a lens that is screwed
+    crop_permille  part of the sensor's width and height that is read
     """
 
-    def __init__(
-        self, number: int, width_px: int, height_px: int, frames_per_s: int, exposure_us: int, clock: Clock
-    ) -> None:
+    width_px: int
+    height_px: int
+    frames_per_s: int
+    exposure_us: int = 0
+    focus_mm: int = 0
+    crop_permille: int = 1_000
+
+
+def controls_of(settings: CameraSettings) -> dict[str, Any]:
+    """Return the controls of libcamera for these settings, but for the crop, which needs the sensor's size."""
+    controls: dict[str, Any] = {"FrameRate": settings.frames_per_s}
+    if settings.exposure_us:
+        # The gain stays automatic: light differs from aisle to aisle, and only a long exposure smears.
+        controls["ExposureTime"] = settings.exposure_us
+    if settings.focus_mm:
+        controls |= {"AfMode": AF_MANUAL, "LensPosition": MM_PER_M / settings.focus_mm}
+    return controls
+
+
+def crop_of(whole: tuple[int, int, int, int], permille: int) -> tuple[int, int, int, int]:
+    """Return the middle part of a rectangle of the sensor (left, top, width, height), with even sides."""
+    left, top, width, height = whole
+    cut_width, cut_height = width * permille // 1_000 // 2 * 2, height * permille // 1_000 // 2 * 2
+    return left + (width - cut_width) // 2, top + (height - cut_height) // 2, cut_width, cut_height
+
+
+class PiCamera:
+    """The camera of a Raspberry Pi through picamera2. Raises OSError where it, libcamera or the camera is missing."""
+
+    def __init__(self, number: int, settings: CameraSettings, clock: Clock) -> None:
         self._clock = clock
         try:
             # From apt, not PyPI: it needs the system's libcamera bindings.
@@ -52,19 +86,22 @@ class PiCamera:
             self._camera: Any = picamera2.Picamera2(number)
         except (RuntimeError, IndexError) as error:
             raise OSError(f"camera {number}: {error}") from error
-        self._size = (width_px, height_px)
+        self._size = (settings.width_px, settings.height_px)
         self._job: Any = None
-        controls: dict[str, Any] = {"FrameRate": frames_per_s}
-        if exposure_us:
-            controls |= {"AeEnable": False, "ExposureTime": exposure_us, "AnalogueGain": 8.0}
         try:
             # "RGB888" is B, G, R in memory. queue=False: the next frame, never one from before the call.
             config = self._camera.create_video_configuration(
-                main={"size": self._size, "format": "RGB888"}, buffer_count=BUFFERS, queue=False, controls=controls
+                main={"size": self._size, "format": "RGB888"},
+                buffer_count=BUFFERS,
+                queue=False,
+                controls=controls_of(settings),
             )
             self._camera.configure(config)
+            if settings.crop_permille < 1_000:
+                _, whole, _ = self._camera.camera_controls["ScalerCrop"]
+                self._camera.set_controls({"ScalerCrop": crop_of(whole, settings.crop_permille)})
             self._camera.start()
-        except (RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError, KeyError, OSError) as error:
             self.close()
             raise OSError(f"camera {number} does not start: {error}") from error
 
@@ -89,7 +126,7 @@ class PiCamera:
         finally:
             # A request that is held keeps its buffer from the camera.
             request.release()
-        return Frame(self._exposed_ns(sensor_ns), pixels)
+        return Frame(exposed_ns(sensor_ns, self._clock.monotonic_ns()), pixels)
 
     def close(self) -> None:
         """Free the camera; safe to call twice."""
@@ -103,33 +140,26 @@ class PiCamera:
         finally:
             camera.close()
 
-    def _exposed_ns(self, sensor_ns: int) -> int:
-        now_ns = self._clock.monotonic_ns()
-        return sensor_ns if 0 <= now_ns - sensor_ns <= SENSOR_AGE_NS_MAX else now_ns
-
 
 class VideoCamera:
-    """A V4L2 camera, or a video file, through OpenCV. A thread grabs, so that the newest frame is always at hand.
+    """A V4L2 camera through OpenCV. A thread grabs, so that the newest frame is always at hand.
 
-    path         /dev/videoN, or a file
-    exposure_us  0 for automatic; asked for in the unit of V4L2, 100 us
+    path  /dev/videoN; a file is taken for a camera that is pulled out where the file ends
 
-    Raises OSError where it cannot be opened.
+    Raises OSError where it cannot be opened. Pulled out, it gives no more frames: `next_frame` says so with OSError.
     """
 
-    def __init__(
-        self, path: str, width_px: int, height_px: int, frames_per_s: int, exposure_us: int, clock: Clock
-    ) -> None:
+    def __init__(self, path: str, settings: CameraSettings, clock: Clock) -> None:
         is_device = path.startswith("/dev/")
         self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2 if is_device else cv2.CAP_ANY)
         if not self._capture.isOpened():
             self._capture.release()
             raise OSError(f"{path} cannot be opened")
-        if is_device:
-            self._set_up(width_px, height_px, frames_per_s, exposure_us)
         self._clock = clock
+        if is_device:
+            self._set_up(path, settings)
         # A file would be over in an instant if it were not held to its rate.
-        self._period_s = 0.0 if is_device else 1.0 / frames_per_s
+        self._period_s = 0.0 if is_device else 1.0 / settings.frames_per_s
         self._newest: Frame | None = None
         self._ended = False
         self._arrived = threading.Condition()
@@ -154,26 +184,24 @@ class VideoCamera:
         if not self._thread.is_alive():
             self._capture.release()
 
-    def _set_up(self, width_px: int, height_px: int, frames_per_s: int, exposure_us: int) -> None:
-        wanted = {
-            cv2.CAP_PROP_FRAME_WIDTH: width_px,
-            cv2.CAP_PROP_FRAME_HEIGHT: height_px,
-            cv2.CAP_PROP_FPS: frames_per_s,
-            cv2.CAP_PROP_BUFFERSIZE: 1,
-        }
-        if exposure_us:
-            # 1 is "manual" in V4L2's menu of exposure modes.
-            wanted |= {cv2.CAP_PROP_AUTO_EXPOSURE: 1, cv2.CAP_PROP_EXPOSURE: max(1, exposure_us // 100)}
-        for prop, value in wanted.items():
+    def _set_up(self, path: str, settings: CameraSettings) -> None:
+        for prop, value in properties_of(settings).items():
             if not self._capture.set(prop, value):
-                log.info("the camera does not take property %d = %d", prop, value)
+                log.info("%s does not take property %d = %d", path, prop, value)
+        size = (int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+        if size != (settings.width_px, settings.height_px):
+            log.warning("%s gives %d x %d instead of %d x %d", path, *size, settings.width_px, settings.height_px)
+        if settings.crop_permille < 1_000:
+            log.warning("%s cannot crop its sensor: [camera] crop_permille is for picamera2", path)
 
     def _grab(self) -> None:
         while not self._stopped.is_set():
             got, pixels = self._capture.read()
             if not got:
                 break
-            self._offer(Frame(self._clock.monotonic_ns(), pixels))
+            # The driver's time of a frame is CLOCK_MONOTONIC, in ms; some drivers tell none.
+            driver_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+            self._offer(Frame(exposed_ns(driver_ns, self._clock.monotonic_ns()), pixels))
             if self._period_s:
                 self._stopped.wait(self._period_s)
         with self._arrived:
@@ -186,9 +214,34 @@ class VideoCamera:
             self._arrived.notify_all()
 
 
+def properties_of(settings: CameraSettings) -> dict[int, int]:
+    """Return OpenCV's properties for a V4L2 camera with these settings, in the order in which they are set."""
+    wanted = {
+        # Raw pictures of this size do not fit through USB 2 at this rate.
+        cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*"MJPG"),
+        cv2.CAP_PROP_FRAME_WIDTH: settings.width_px,
+        cv2.CAP_PROP_FRAME_HEIGHT: settings.height_px,
+        cv2.CAP_PROP_FPS: settings.frames_per_s,
+        cv2.CAP_PROP_BUFFERSIZE: 1,
+        # A lens that looks for its focus by itself is out of it when a thing passes.
+        cv2.CAP_PROP_AUTOFOCUS: 0,
+    }
+    if settings.exposure_us:
+        # 1 is "manual" in V4L2's menu of exposure modes; its unit is 100 us.
+        wanted |= {cv2.CAP_PROP_AUTO_EXPOSURE: 1, cv2.CAP_PROP_EXPOSURE: max(1, settings.exposure_us // 100)}
+    return wanted
+
+
+def exposed_ns(told_ns: int, now_ns: int) -> int:
+    """Return when a frame was exposed: as the driver told, or now where that is another clock's time."""
+    return told_ns if 0 <= now_ns - told_ns <= SENSOR_AGE_NS_MAX else now_ns
+
+
 def fitted(pixels: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
     """Return a picture scaled to fit and centred on grey, (height_px, width_px, 3)."""
     height, width = pixels.shape[:2]
+    if (width, height) == (width_px, height_px):
+        return pixels
     scale = min(width_px / width, height_px / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     scaled = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

@@ -121,18 +121,15 @@ def open_camera(config: Config, clock: Clock) -> FrameSource:
     camera = config.camera
     kind, _, where = camera.device.partition(":")
     size = (camera.width_px, camera.height_px, camera.frames_per_s)
-    if kind == "picamera2":
-        from cart.edge.camera import PiCamera
-
-        return PiCamera(int(where), *size, camera.exposure_us, clock)
-    if kind == "v4l2":
-        from cart.edge.camera import VideoCamera
-
-        return VideoCamera(where, *size, camera.exposure_us, clock)
     if kind == "file":
-        from cart.edge.player import FolderPlayer
+        from cart.edge.player import player_of
 
-        return FolderPlayer(Path(where), *size, clock)
+        return player_of(Path(where), *size, clock)
+    if kind in ("picamera2", "v4l2"):
+        from cart.edge.camera import CameraSettings, PiCamera, VideoCamera
+
+        settings = CameraSettings(*size, camera.exposure_us, camera.focus_mm, camera.crop_permille)
+        return PiCamera(int(where), settings, clock) if kind == "picamera2" else VideoCamera(where, settings, clock)
     assert kind == "simulated", kind
     from cart.sim.camera import SimulatedCamera
 

@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 
 from cart.clock import SystemClock
-from cart.edge.camera import VideoCamera
-from cart.edge.player import FolderPlayer
+from cart.edge.camera import CameraSettings, VideoCamera
+from cart.edge.frame_log import ABOUT, INDEX, line_of
+from cart.edge.player import player_of
+from cart.sim.aim import TargetCamera
 from cart.sim.camera import SimulatedCamera
 
 SIZE = (320, 240)
 FRAMES_PER_S = 50
 
 
-@pytest.fixture(params=["folder", "video", "simulated"])
+@pytest.fixture(params=["folder", "recording", "film", "y4m", "video", "simulated", "target"])
 def camera(request, tmp_path):
-    made = {"folder": _folder, "video": _video, "simulated": _simulated}[request.param](tmp_path, request)
+    make = {"folder": _folder, "recording": _recording, "film": _film, "y4m": _y4m, "video": _video}
+    made = (make | {"simulated": _simulated, "target": _target})[request.param](tmp_path, request)
     yield made
     made.close()
 
@@ -27,18 +30,48 @@ def camera(request, tmp_path):
 def _folder(tmp_path, request):
     for name, level in (("a.png", 40), ("b.jpg", 200)):
         cv2.imwrite(str(tmp_path / name), np.full((100, 160, 3), level, np.uint8))
-    return FolderPlayer(tmp_path, *SIZE, FRAMES_PER_S, SystemClock())
+    return player_of(tmp_path, *SIZE, FRAMES_PER_S, SystemClock())
+
+
+def _recording(tmp_path, request):
+    lines = []
+    for number in range(20):
+        cv2.imwrite(str(tmp_path / f"{number:06d}.jpg"), np.full((SIZE[1], SIZE[0], 3), 10 * number, np.uint8))
+        lines.append(line_of(f"{number:06d}.jpg", 10**9 + number * 20_000_000))
+    (tmp_path / ABOUT).write_text("{}")
+    (tmp_path / INDEX).write_text("".join(lines))
+    return player_of(tmp_path, *SIZE, FRAMES_PER_S, SystemClock())
+
+
+def _film(tmp_path, request):
+    return player_of(film_of(tmp_path, 30), *SIZE, FRAMES_PER_S, SystemClock())
+
+
+def _y4m(tmp_path, request):
+    path = tmp_path / "film.y4m"
+    grey = [bytes([16 + 5 * n]) * (SIZE[0] * SIZE[1]) + bytes([128]) * (SIZE[0] * SIZE[1] // 2) for n in range(30)]
+    head = f"YUV4MPEG2 W{SIZE[0]} H{SIZE[1]} F{FRAMES_PER_S}:1 Ip A1:1 C420jpeg\n".encode()
+    path.write_bytes(head + b"".join(b"FRAME\n" + planes for planes in grey))
+    return player_of(path, *SIZE, FRAMES_PER_S, SystemClock())
+
+
+def _target(tmp_path, request):
+    return TargetCamera(*SIZE, FRAMES_PER_S, SystemClock())
 
 
 def _video(tmp_path, request):
+    return VideoCamera(str(film_of(tmp_path, 100)), CameraSettings(*SIZE, FRAMES_PER_S), SystemClock())
+
+
+def film_of(tmp_path, frames):
     path = tmp_path / "film.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FRAMES_PER_S, SIZE)
     if not writer.isOpened():
         pytest.skip("this OpenCV writes no video")
-    for level in range(0, 200, 2):
-        writer.write(np.full((SIZE[1], SIZE[0], 3), level, np.uint8))
+    for number in range(frames):
+        writer.write(np.full((SIZE[1], SIZE[0], 3), 2 * number, np.uint8))
     writer.release()
-    return VideoCamera(str(path), *SIZE, FRAMES_PER_S, 0, SystemClock())
+    return path
 
 
 def _simulated(tmp_path, request):

@@ -14,6 +14,8 @@ import pytest
 from cart.clock import ManualClock
 from cart.edge import camera
 
+SETTINGS = camera.CameraSettings(1280, 720, 15, 330)
+
 
 @pytest.fixture(scope="session")
 def picamera2_source(tmp_path_factory):
@@ -72,8 +74,9 @@ def assert_all_exist(calls, known):
 def test_every_method_of_the_camera_that_we_use_exists(picamera2_source):
     known = signatures(picamera2_source / "picamera2.py", "Picamera2")
     calls = list(calls_on({"self._camera", "camera"}))
-    assert {"capture_request", "wait", "configure", "start", "stop", "close"} <= {name for name, _, _ in calls}
+    assert {"capture_request", "wait", "configure", "start", "stop", "close", "set_controls"} <= {c[0] for c in calls}
     assert_all_exist(calls, known)
+    assert "camera_controls" in known  # a property: (least, most, default) of each control
     assert "camera_num" in known["__init__"]
 
 
@@ -92,12 +95,12 @@ def test_a_planted_mistake_is_found():
 @pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="picamera2 is installed here")
 def test_a_machine_without_picamera2_says_so():
     with pytest.raises(OSError, match="picamera2 is not usable"):
-        camera.PiCamera(0, 1280, 720, 15, 330, ManualClock())
+        camera.PiCamera(0, SETTINGS, ManualClock())
 
 
 def test_a_video_device_that_is_not_there_says_so():
     with pytest.raises(OSError, match="cannot be opened"):
-        camera.VideoCamera("/dev/video-that-is-not-there", 1280, 720, 15, 330, ManualClock())
+        camera.VideoCamera("/dev/video-that-is-not-there", SETTINGS, ManualClock())
 
 
 @pytest.mark.parametrize("shape", [(100, 400), (400, 100), (240, 320), (7, 3)])
@@ -105,3 +108,34 @@ def test_a_picture_of_any_shape_fills_the_frame(shape):
     fitted = camera.fitted(np.zeros((*shape, 3), np.uint8), 320, 240)
     assert fitted.shape == (240, 320, 3)
     assert (fitted == 0).any()
+
+
+def test_a_fixed_exposure_leaves_the_gain_to_follow_the_light():
+    assert camera.controls_of(SETTINGS) == {"FrameRate": 15, "ExposureTime": 330}
+    assert camera.controls_of(camera.CameraSettings(1280, 720, 15)) == {"FrameRate": 15}
+
+
+def test_a_lens_with_a_motor_is_set_to_a_distance_and_stays_there():
+    moved = camera.controls_of(camera.CameraSettings(1280, 720, 15, focus_mm=340))
+    assert moved["AfMode"] == 0
+    assert moved["LensPosition"] == pytest.approx(2.94, abs=0.01)  # dioptres
+    assert camera.properties_of(SETTINGS)[camera.cv2.CAP_PROP_AUTOFOCUS] == 0
+
+
+def test_the_exposure_of_a_v4l2_camera_is_told_in_its_own_unit():
+    properties = camera.properties_of(SETTINGS)
+    assert properties[camera.cv2.CAP_PROP_EXPOSURE] == 3
+    assert properties[camera.cv2.CAP_PROP_AUTO_EXPOSURE] == 1
+    assert camera.cv2.CAP_PROP_EXPOSURE not in camera.properties_of(camera.CameraSettings(1280, 720, 15))
+
+
+@pytest.mark.parametrize(("permille", "expected"), [
+    (1_000, (0, 0, 1456, 1088)), (500, (364, 272, 728, 544)), (333, (486, 363, 484, 362)),
+])  # fmt: skip
+def test_a_crop_is_the_middle_of_the_sensor_with_even_sides(permille, expected):
+    assert camera.crop_of((0, 0, 1456, 1088), permille) == expected
+
+
+@pytest.mark.parametrize(("told_ns", "expected"), [(9 * 10**9, 9 * 10**9), (0, 10**10), (2 * 10**10, 10**10)])
+def test_a_frames_time_is_the_drivers_unless_that_is_another_clock(told_ns, expected):
+    assert camera.exposed_ns(told_ns, 10**10) == expected
