@@ -25,6 +25,8 @@ ROWS_MAX = 64
 LIGHT_TILES, LIGHT_CLIP = 4, 3.0
 """Of the evened light (CLAHE): tiles in each direction, and how steep it may become."""
 
+ENLARGED_PX_MAX = 2_000_000
+
 TONES_WINDOW_PX = 31
 """Of the neighbourhood that is compared with: several modules of a matrix code."""
 
@@ -64,8 +66,10 @@ def evenly_lit(grey: np.ndarray) -> np.ndarray:
 
 
 def enlarged(grey: np.ndarray, across: int, along: int) -> np.ndarray:
-    """Return the picture so many times as wide and as high."""
+    """Return the picture so many times as wide and as high, or less so where it would exceed ENLARGED_PX_MAX."""
     height, width = grey.shape
+    while across * along * grey.size > ENLARGED_PX_MAX and across > 1:
+        across, along = across - 1, max(1, along - 1)
     return cv2.resize(grey, (across * width, along * height), interpolation=cv2.INTER_CUBIC)
 
 
@@ -102,10 +106,17 @@ LINEAR_RUNGS = (
 )
 """For a region with bars."""
 
+WHOLE_RUNGS = (
+    Rung("inverted", inverted, RETAIL, (), True),
+    Rung("lit, sharp", lambda grey: sharpened(enlarged(evenly_lit(grey), 2, 2), 1.5, 1.0), RETAIL),
+    Rung("refocused", lambda grey: sharpened(enlarged(grey, 4, 4), 5.0, 3.0), RETAIL, ("zxing",)),
+)
+"""For a whole picture: bars that no region was found for, in a direction that is not known."""
+
 MATRIX_RUNGS = (
     Rung("large", lambda grey: enlarged(grey, 2, 2), MATRIX),
     Rung("two tones", two_tones, MATRIX),
     Rung("soft", lambda grey: cv2.GaussianBlur(grey, (0, 0), 1.0), MATRIX),
     Rung("softer", lambda grey: cv2.GaussianBlur(grey, (0, 0), 2.0), MATRIX),
 )
-"""For a picture without bars: modules of a matrix that are small, badly lit, printed as dots or over a picture."""
+"""For a whole picture: modules of a matrix that are small, badly lit, printed as dots or over a picture."""

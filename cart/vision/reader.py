@@ -18,7 +18,7 @@ import numpy as np
 
 from cart.ports import BarcodeEngine, RawRead
 from cart.vision import check, locate, overlap
-from cart.vision.ladder import LINEAR, LINEAR_RUNGS, MATRIX_RUNGS, Rung
+from cart.vision.ladder import LINEAR, LINEAR_RUNGS, MATRIX_RUNGS, WHOLE_RUNGS, Rung
 from cart.wire.gs1 import RETAIL, SYMBOLOGIES, canonical_gtin
 
 SCORE_MIN, MARGIN_MIN = 0.85, -0.01
@@ -90,7 +90,7 @@ def read_photo(
     engines  asked one after the other; None for all that are installed
 
     The engines see the whole picture, then the regions with bars in which nothing was found, on the full ladder; and
-    where nothing at all was found, the whole picture again on both ladders.
+    where nothing at all was found, the whole picture again on ladders of its own.
     """
     engines = available_engines(thorough=True) if engines is None else engines
     findings = Findings(np.ascontiguousarray(grey))
@@ -100,7 +100,7 @@ def read_photo(
         climb(findings, region, LINEAR_RUNGS, engines, symbologies)
     if not findings.reads():
         whole = locate.Region(0, 0, grey.shape[1], grey.shape[0], 0.0)
-        climb(findings, whole, LINEAR_RUNGS + MATRIX_RUNGS, engines, symbologies)
+        climb(findings, whole, WHOLE_RUNGS + MATRIX_RUNGS, engines, symbologies)
     return findings.reads()
 
 
