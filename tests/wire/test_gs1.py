@@ -1,5 +1,7 @@
 """Product numbers: every way of writing one becomes the same GTIN-14, and what holds none gives none."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,3 +140,16 @@ def test_what_holds_no_number_tells_nothing_else_either(symbology, text, marked)
 @given(st.text(max_size=60), st.sampled_from(sorted(gs1.SYMBOLOGIES)), st.booleans())
 def test_no_text_breaks_the_contents(text, symbology, marked):
     assert gs1.contents_of(symbology, text, gs1=marked).gtin == gs1.canonical_gtin(symbology, text, gs1=marked)
+
+
+@pytest.mark.parametrize(("symbology", "text"), [("EAN8", "42678878"), ("UPCA", "712278112285"), ("UPCE", "01272181")])
+def test_twins_are_valid_codes_that_differ_in_thickness_alone(symbology, text):
+    drawn = bars.modules(symbology, text)
+    for twin in bars.twins(symbology, text):
+        assert twin != drawn
+        assert bars.modules(symbology, text)[:3] == twin[:3]
+        # The same number of bars: what changes is where their edges are.
+        assert len([1 for a, b in itertools.pairwise(twin) if a != b]) == len(
+            [1 for a, b in itertools.pairwise(drawn) if a != b]
+        )
+    assert symbology != "EAN8" or bars.modules("EAN8", "42678212") in bars.twins("EAN8", "42678878")

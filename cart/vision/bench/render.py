@@ -63,7 +63,7 @@ def frame(code: Code, seen: Hardship, rng: np.random.Generator) -> np.ndarray:
     """Return the uint8 (HEIGHT_PX, WIDTH_PX) frame of a code."""
     label = _covered(_label(code, seen), seen, rng)
     if seen.arc_deg:
-        label = _bent(label, seen.arc_deg)
+        label = bent(label, seen.arc_deg)
     picture = _placed(label, seen, rng)
     picture = cv2.GaussianBlur(picture, (0, 0), max(0.3, seen.defocus_modules * seen.module_px))
     if seen.smear_modules:
@@ -111,7 +111,7 @@ def _covered(label: np.ndarray, seen: Hardship, rng: np.random.Generator) -> np.
     return label
 
 
-def _bent(label: np.ndarray, arc_deg: float) -> np.ndarray:
+def bent(label: np.ndarray, arc_deg: float) -> np.ndarray:
     """Return the label around a can whose axis is along the bars: modules shrink and darken towards both sides."""
     height, width = label.shape
     half = math.radians(arc_deg) / 2

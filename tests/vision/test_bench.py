@@ -1,0 +1,122 @@
+"""The bench of seeing: what it draws, what it counts as wrong, and what it prints."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from cart.__main__ import main
+from cart.vision import reader
+from cart.vision.bench import near_limit, page, render, sections, tables
+from cart.vision.bench.comparing import Sample, Tally
+from cart.vision.bench.readers import Code
+from cart.wire.gtin import has_valid_check_digit
+from cart.wire.upce import upce_to_upca
+
+ENGINES = reader.available_engines(thorough=True)
+MILK, BREAD = Code("EAN13", "9506000134352"), Code("EAN13", "4003994155486")
+BLANK = np.full((40, 60), 128, np.uint8)
+
+
+@pytest.fixture
+def engines():
+    if not ENGINES:
+        pytest.skip("no barcode engine is installed")
+    return ENGINES
+
+
+@pytest.mark.parametrize("kind", near_limit.KINDS)
+def test_the_same_seed_draws_the_same_frame_and_another_one_another(kind):
+    draw = near_limit.KINDS[kind]
+    one, same, other = (near_limit.drawn(seed, 3, kind, draw) for seed in (5, 5, 6))
+    assert one.wanted == same.wanted
+    assert np.array_equal(one.pixels, same.pixels)
+    assert not np.array_equal(one.pixels, other.pixels)
+    assert (one.pixels.dtype, one.pixels.shape) == (np.uint8, (render.HEIGHT_PX, render.WIDTH_PX))
+
+
+def test_what_is_drawn_is_what_the_engines_read(engines):
+    """The truth of the generated frames: easy ones are read as what they were drawn from, by every engine."""
+    for number in range(16):
+        rng = np.random.default_rng((9, number))
+        code = near_limit.random_code(rng)
+        grey = render.frame(code, render.Hardship(module_px=3.0), rng)
+        for engine in engines:
+            said = {Code(r.symbology, r.text).key() for r in engine.read(grey, frozenset({code.symbology}))}
+            assert code.key() in said, (number, engine.name)
+
+
+def test_random_codes_are_valid_and_of_every_retail_kind():
+    codes = [near_limit.random_code(np.random.default_rng(n)) for n in range(200)]
+    assert {code.symbology for code in codes} == {"EAN13", "UPCA", "EAN8", "UPCE"}
+    for code in codes:
+        assert has_valid_check_digit(upce_to_upca(code.text) if code.symbology == "UPCE" else code.text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Code("UPCA", "036000291452"), Code("EAN13", "0036000291452")),
+        (Code("UPCE", "04252614"), Code("UPCA", "042100005264")),
+        (Code("DATABAR", "0109506000134352"), Code("DATABAR", "09506000134352")),
+        (Code("DATABAREXP", "(01)09506000134352(10)A"), Code("DATABAREXP", "010950600013435210A\x1d")),
+        (Code("QR", "caf\u00e9\r\n1"), Code("QR", "caf\ufffd 1")),
+        (Code("EAN13", "9780679601050 52495"), Code("EAN13", "9780679601050")),
+    ],
+)
+def test_the_same_code_is_the_same_however_it_is_written(one, other):
+    assert one.key() == other.key()
+
+
+def test_a_wrong_number_is_counted_beside_a_right_one_and_known_others_are_not():
+    tally = Tally()
+    sample = Sample("x", ("g",), BLANK, MILK, others=(Code("QR", "about us"),))
+    assert tally.add(sample, [MILK, Code("QR", "about us")], 1) == []
+    assert tally.add(sample, [MILK, BREAD], 1) == [BREAD]
+    assert tally.add(sample, [Code("QR", "else")], 1) == [Code("QR", "else")]
+    assert tally.add(Sample("none", ("g",), BLANK, None), [MILK], 1) == [MILK]
+    assert (tally.pictures, tally.with_code, tally.right) == (4, 3, 2)
+    assert (tally.wrong_numbers, tally.wrong_others) == (2, 1)
+
+
+def test_without_the_shared_data_the_photos_are_refused_by_name_and_frames_still_run(engines, capsys, tmp_path):
+    empty = str(tmp_path)
+    assert main(["bench", "vision", "--only", "photos", "--data", empty]) == 1
+    assert "photos not measured: there is no folder" in capsys.readouterr().err
+    report = tmp_path / "seen.html"
+    words = ["bench", "vision", "--only", "frames", "--frames", "26", "--report", str(report), "-o", "json"]
+    assert main([*words, "--data", empty]) == 0
+    figures = json.loads(capsys.readouterr().out)["frames"]
+    total = figures["all generated"]["cart"]
+    assert total["pictures"] == 26
+    assert total["wrong_numbers"] == 0
+    assert figures["45 deg, 1_5 px/module"]["cart"]["right"] == figures["45 deg, 1_5 px/module"]["cart"]["pictures"] > 0
+    assert "<table>" in report.read_text(encoding="utf-8")
+
+
+def test_photos_are_judged_by_the_manifest_beside_them(engines, capsys, tmp_path):
+    folder = tmp_path / "barcodes"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), render.frame(MILK, render.Hardship(3.0), np.random.default_rng(1)))
+    cv2.imwrite(str(folder / "b.png"), render.frame(BREAD, render.Hardship(3.0), np.random.default_rng(2)))
+    head = ["file", "symbology", "expected", "also_present", "kind"]
+    rows = [head, ["a.png", *MILK, "", "photo"], ["b.png", *MILK, "", "photo"], ["b.png", "NONE", "", "", "negative"]]
+    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert main(["bench", "vision", "--only", "photos", "--data", str(tmp_path), "-o", "json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["photos"]
+    assert (figures["EAN13"]["cart"]["right"], figures["EAN13"]["cart"]["wrong_numbers"]) == (1, 1)
+    assert figures["negatives"]["cart"]["wrong_numbers"] == 1
+
+
+def test_the_page_shows_wrong_ones_first_and_takes_no_text_for_markup():
+    pictures = (sections.Picture("missed", "nothing", BLANK), sections.Picture("<b>", "a & b", BLANK, wrong=True))
+    table = sections.Table("T", ("a",), (("<i>",),))
+    text = page.html(sections.Plan(None), {"photos": sections.Result((table,), {}, pictures)}, {"frames": "<no>"})
+    assert text.index("&lt;b&gt;") < text.index("missed")
+    assert "<i>" not in text
+    assert "<no>" not in text
+    assert "a &amp; b" in text
+    assert "T\na\n<i>" in tables.table_text(table)
