@@ -85,6 +85,7 @@ SECTIONS = (
     Section("photos", "codes on the shared photos, beside each engine alone", "cart.vision.bench.photos"),
     Section("frames", "codes on generated frames near the limit, likewise", "cart.vision.bench.near_limit"),
     Section("passes", "things carried through the view: share read, how soon", "cart.vision.bench.passes"),
+    Section("things", "the classifier on the shared photos of groceries", "cart.vision.bench.things"),
     Section("cost", "processor time of each stage of reading codes", "cart.vision.bench.cost"),
 )
 
