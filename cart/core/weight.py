@@ -28,6 +28,7 @@ from cart.core.weight_values import (
     GARBAGE,
     NO_DATA,
     OK,
+    OVER_RANGE,
     ROLLING,
     ROUGH,
     STANDING,
@@ -72,10 +73,14 @@ ACCELERATION_AGE_US = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One usable reading on the grid, or a point of the line that bridges a loss."""
+    """One usable reading on the grid, or a point of the line that bridges a loss.
+
+    bridge_us  the moments between which that line is drawn; of a reading itself, twice its own
+    """
 
     t_us: int
     load: int
+    bridge_us: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +253,8 @@ class _Work:
         self.health = noted(self.health, self.t_us, counts, reason)
         if self.health.state != was:
             self._changed(was)
-        if self.health.state == OK and reason is None:
+        # A bump's peak is beyond the safe load for a moment: it is no overload, and without it the shaking has a mean.
+        if self.health.state == OK and reason in (None, OVER_RANGE):
             self._gather(counts - self.old.calibration.zero_counts)
             self.corners = landing.read(
                 self.corners, self.t_us // 1_000, cells, self.old.calibration.trims_ppm, self.block
@@ -285,7 +291,7 @@ class _Work:
         total, number = self.gathered[0] + load, self.gathered[1] + 1
         self.gathered = (total, number) if number < self.fast else (0, 0)
         if number == self.fast:
-            self._lay(Reading(self.t_us, total))
+            self._lay(Reading(self.t_us, total, (self.t_us, self.t_us)))
 
     def _lay(self, reading: Reading) -> None:
         """Put a reading on the grid, and a straight line before it where others are missing."""
@@ -315,7 +321,7 @@ class _Work:
         live = bool(known) and self.waiting[-1].t_us - known[-1][0] < ACCELERATION_AGE_US
         ready = len(self.waiting)
         if live and not finish:
-            ready = bisect_left(self.waiting, known[-1][0] + 1, key=lambda reading: reading.t_us)
+            ready = bisect_left(self.waiting, known[-1][0] + 1, key=lambda reading: reading.bridge_us[1])
             ready = max(ready, len(self.waiting) - WAIT_MAX)
         readings, self.waiting = self.waiting[:ready], self.waiting[ready:]
         if not readings:
@@ -324,7 +330,7 @@ class _Work:
         self.detector, found = detected(
             self.detector,
             [reading.load for reading in readings],
-            [_vertical_ug(known, reading.t_us) for reading in readings] if live else None,
+            [_felt_ug(known, reading) for reading in readings] if live else None,
             times_ms,
             Calibration(self.old.calibration.counts_per_kg * self.fast, 0),
             self.old.limits,
@@ -335,6 +341,16 @@ class _Work:
         self.told += alarms
         self.corners, placed = landing.placed(self.corners, found, readings[-1].t_us // 1_000, self.old.limits)
         self.told += placed
+
+
+def _felt_ug(known: tuple[tuple[int, int], ...], reading: Reading) -> int:
+    """Return the vertical acceleration that belongs to a reading.
+
+    Over a bridge it lies on a straight line as the load does: the true one would be taken off a load that lacks it.
+    """
+    begin_us, end_us = reading.bridge_us
+    begin, end = _vertical_ug(known, begin_us), _vertical_ug(known, end_us)
+    return begin + (end - begin) * (reading.t_us - begin_us) // max(1, end_us - begin_us)
 
 
 def _vertical_ug(known: tuple[tuple[int, int], ...], t_us: int) -> int:
@@ -350,7 +366,8 @@ def _vertical_ug(known: tuple[tuple[int, int], ...], t_us: int) -> int:
 
 def _between(first: Reading, second: Reading, part: int, parts: int) -> Reading:
     t_us = first.t_us + (second.t_us - first.t_us) * part // parts
-    return Reading(t_us, first.load + (second.load - first.load) * part // parts)
+    load = first.load + (second.load - first.load) * part // parts
+    return Reading(t_us, load, (first.t_us, second.t_us))
 
 
 def _signed(elapsed_us: int) -> int:
