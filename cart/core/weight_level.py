@@ -18,7 +18,7 @@ from cart.core.weight_inertia import CHANGE_BEFORE, ONE_G_UG
 from cart.core.weight_motion import MOVING_SWING_MG
 from cart.core.weight_noise import BOXES, LONGEST
 from cart.core.weight_senses import TILT_UG, Senses
-from cart.core.weight_sight import Sight
+from cart.core.weight_sight import SURE_AGAIN, Sight
 from cart.core.weight_values import BUMP, STANDING, TILT, Case, Limits, Standstill, Step
 
 READINGS_PER_S = 80
@@ -178,11 +178,9 @@ class Level:
             return
         rank = BOXES.index(LONGEST if self.usable() >= 3 * LONGEST and self.sight.has(LONGEST) else 32)
         away = self.sight.mean_mg(BOXES[rank]) * 1_000 - self.level_ug
-        # After motion or a gap there is no step below the smallest, so all of it is drift, and the core's conservation
-        # judges it: between a half and the whole the load would else never be said to stand.
-        if abs(away) > self.smallest_mg() * (500 if self.anchored else 1_000):
-            return
         variance = self.sight.variance_mg2(rank)
+        if abs(away) > self._drift_mg(variance) * 1_000:
+            return
         if not self.anchored:
             # Seen again after motion or a gap: what the zero did meanwhile is drift, all at once.
             self.anchored, self.moved_s = True, 0
@@ -193,6 +191,16 @@ class Level:
         if not self.rested:
             self.rested = True
             self.found.append(Standstill(self.t_ms, self.level_ug // 1_000, isqrt(variance)))
+
+    def _drift_mg(self, variance_mg2: int) -> int:
+        """Return how far from its level the load may rest and still be where it was; `variance_mg2` is the window's.
+
+        After motion or a gap that is all that no step can be: what is below the smallest, and what may be the error of
+        a level that was taken in motion. The core's conservation judges it; else the load would never be said to stand.
+        """
+        if self.anchored:
+            return self.smallest_mg() // 2
+        return max(self.smallest_mg(), SURE_AGAIN * isqrt(variance_mg2 + self.level_mg2))
 
     def _sharpen(self) -> None:
         """In motion, know a level better that was taken or changed there; never beyond what its sigma allows.

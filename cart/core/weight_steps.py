@@ -27,8 +27,11 @@ from cart.core.weight_senses import TILT_UG
 from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, Calibration, Case, Limits
 
 REST_BETWEEN = 42  # readings of rest, 0.52 s, that make two changes out of one: longer than a hand's placement
+FINAL_AFTER_MOVING = 3 * LONGEST + 12  # in motion the longest window is worth waiting for
 FINAL_AT_LAST = 320  # 4 s: then with whatever sigma there is
 FINAL_SIGMA_MG = 1_500
+BLURRED = 4  # times the variance of the level, beyond which a window says less than is known already
+HELD_SURE = 5  # standard deviations of the level before a change, from which what was held is told by itself
 HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
 RINGING_MS = 300
 TILTING = 100  # readings, 1.25 s, that it may take
@@ -200,7 +203,7 @@ class _Detection(Level):
             if change:
                 self._settle_before(change, moved)
                 self._finish(change)
-            self._hold_back(moved)
+            self._hold_back(moved, mean_mg)
             self._open(moved, mean_mg, rank)
         self._level(mean_mg, rank)
         self.clear, self.rested = moved, False
@@ -212,15 +215,19 @@ class _Detection(Level):
         self.senses.load_changed(mean_mg - self.level_ug // 1_000, mean_mg)
         self.level_ug, self.level_mg2 = mean_mg * 1_000, self.level_variance_mg2(rank)
 
-    def _hold_back(self, moved: int) -> None:
-        """In motion, keep out of the change that comes now what was too small to be told: a standstill tells it."""
+    def _hold_back(self, moved: int, mean_mg: int) -> None:
+        """In motion, keep out of the change that comes now what was too small to be told: a standstill tells it.
+
+        Unless what comes now were too small without it: then both are one change that took its time.
+        """
         assert self.level_ug is not None
         end = moved - HAND_READINGS
         before = self.sight.ending(self.position - end, end - self.clear) if self.sight.corrected else None
         if before is None:
             return
         held_mg, variance = before[1] - self.level_ug // 1_000, self.level_variance_mg2(before[0])
-        if held_mg * held_mg > 9 * (variance + self.level_mg2) and abs(held_mg) < self.smallest_mg():
+        sure = held_mg * held_mg > 9 * (variance + self.level_mg2)
+        if sure and abs(held_mg) < self.smallest_mg() < abs(mean_mg - before[1]):
             self.held_ug = held_mg * 1_000
             self.level_ug, self.level_mg2 = before[1] * 1_000, variance
 
@@ -246,27 +253,35 @@ class _Detection(Level):
     def _refine(self, change: Change) -> None:
         """Know the new level better with every reading; make it final when it is known."""
         assert self.level_ug is not None
+        if self.motion == STANDING and not self.settled:
+            return  # the windows of now still reach into the stopping, which pulls at the gauges
         delta_mg = self.level_ug // 1_000 - change.base_ug // 1_000
         settle = 12 if abs(delta_mg) > HEAVY_MG else 5
         rested = self.position - change.moved
-        rank = self.sight.longest_within(rested - settle)
+        rank = self.sight.longest_within(min(rested - settle, self.usable()))
         if rank is None or not self.sight.has(8):
             return
         away = self.sight.mean_mg(8) - self.level_ug // 1_000
         still = away * away < 36 * (self.sight.variance_mg2(BOXES.index(8)) + self.level_mg2) + 4_000_000
-        if rested < REST_BETWEEN or still:
+        # What shakes now, or a change that begins, must not blur a level that was known well.
+        blurred = self.level_variance_mg2(rank) > BLURRED * max(self.level_mg2, FINAL_SIGMA_MG**2)
+        if rested < REST_BETWEEN or (still and not blurred):
             self._level(self.sight.mean_mg(BOXES[rank]), rank)
         held = self.senses.restless(self.motion)
         if held and self.t_ms - change.t_accept_ms > RINGING_MS:
             # A later part of the same lean starts from the same base.
             leant, peak_mg = change.restless + 1 >= LONG_SHAKE, max(change.peak_mg, abs(delta_mg))
             self.change = change = replace(change, restless=change.restless + 1, leant=leant, peak_mg=peak_mg)
-        known = rested >= FINAL_AFTER and still and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
+        after = FINAL_AFTER if self.motion == STANDING else FINAL_AFTER_MOVING
+        known = rested >= after and still and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
         if (known and not held) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
             self._finish(change)
 
     def _finish(self, change: Change) -> None:
         assert self.level_ug is not None
+        if self.motion == STANDING and self.held_ug * self.held_ug < HELD_SURE**2 * change.base_mg2 * 1_000_000:
+            # The level before was taken in motion and may be wrong by so much: here only the sum of both is known.
+            change, self.held_ug = replace(change, base_ug=change.base_ug - self.held_ug), 0
         delta_mg = (self.level_ug - change.base_ug) // 1_000
         self.found.append(change.told(delta_mg, self.level_mg2, final=True))
         if change.leant and abs(delta_mg) * 8 < change.peak_mg:
