@@ -169,6 +169,8 @@ class _Detection(Level):
         return None
 
     def _believable(self, rank: int, delta_mg: int) -> bool:
+        if abs(self.sight.mean_mg(BOXES[rank])) > self.limits.over_range_mg:
+            return False  # there is no weight beyond the safe load: in a moment that will have its name
         if not self.sight.sure(rank, delta_mg, self.level_mg2, self.anchored) or not self.sight.steady(rank, delta_mg):
             return False
         return not self._tilts(BOXES[rank], delta_mg)
