@@ -31,6 +31,7 @@ PRIOR_DOUBT_BACK = 0  # what was missing came back, or what was unexplained left
 PRIOR_STILL_CODE = -7_000  # the code did not move with the item: a phone, a poster
 PRIOR_PAIR_TAKEN = -3_500  # two lines taken out at once
 PRIOR_UNKNOWN = -5_300  # 1 in 200: another thing than the one that was scanned
+PRIOR_UNKNOWN_UNSEEN = -3_000  # 1 in 20 where nobody saw it land: something may have come with it
 PRIOR_UNKNOWN_TAKEN = -4_600
 PRIOR_OTHER_PRODUCT = -7_600  # and of those, one in ten: the very product that the camera sees
 PRIOR_PART_BACK = -500  # a hand let go of what it had added to an unexplained thing
@@ -131,7 +132,8 @@ def judge_rise(
         *_returns(change, doubts),
         *_looks_alone(change, scans, looks, catalog),
     ]
-    unknown = Hypothesis("unknown", PRIOR_UNKNOWN - ln_millinat(SPAN_MG), "something else")
+    prior = PRIOR_UNKNOWN if change.seen else PRIOR_UNKNOWN_UNSEEN
+    unknown = Hypothesis("unknown", prior - ln_millinat(SPAN_MG), "something else")
     return _choose(_merge([*found, unknown], lambda h: _same_bill_in_the_end(h, catalog)), costs)
 
 
@@ -179,7 +181,7 @@ def _group(
     score = PRIOR_GROUP_EACH * (size - 1)
     score += sum(PRIOR_STILL_CODE for scan, _ in group if not scan.moved)
     late = any(_is_late(change, scan) for scan, _ in group)
-    mass, words = _mass(change, products, strictly=late)
+    mass, words = _mass(change, products, strictly=late or not change.seen)
     seen = [(look_at(looks, change.moment, scan), p) for scan, p in group]
     look, support = max(((x, support_millinat(x, p)) for x, p in seen), key=lambda pair: pair[1])
     words += _look_words(look, support)
@@ -196,7 +198,7 @@ def _group(
 
 def _copies(change: Change, scan: Scan, product: Product, looks: tuple[Look, ...], count: int) -> Hypothesis:
     look = look_at(looks, change.moment, scan)
-    mass, words = _mass(change, [product] * count)
+    mass, words = _mass(change, [product] * count, strictly=not change.seen)
     score = PRIOR_COPY_EACH * (count - 1) + support_millinat(look, product) + mass
     score += 0 if scan.moved else PRIOR_STILL_CODE
     score += PRIOR_COPY_LATE if _is_late(change, scan) else 0

@@ -25,7 +25,7 @@ MISSED_SIGMA_MG = 4_000
 
 
 def foreseen(state: State) -> tuple[int | None, int]:
-    """Return the load to expect once all is weighed, and how far half-weighed pieces may be off in it, both in mg.
+    """Return the load to expect once all is weighed, and how much farther than others it may be off, both in mg.
 
     This is what is stored: after a restart nobody knows more of the weighing that was cut short.
     """
@@ -37,7 +37,7 @@ def foreseen(state: State) -> tuple[int | None, int]:
 
 
 def _ahead(state: State, live: Live) -> tuple[int, int]:
-    """Return what the final weighing of this change will add to the first one, and the spread of that."""
+    """Return what the final weighing of this change will add to the first one, and how far its pieces may be off."""
     if live.gone:
         return -sum(line.mass_mg for line in live.gone) - live.delta_mg, 0
     if live.cleared:
@@ -46,7 +46,9 @@ def _ahead(state: State, live: Live) -> tuple[int, int]:
     pieces = [x for x in products if x is not None and x.sold_by != WEIGHT]
     if not pieces:
         return 0, 0
-    return sum(x.mass_mg for x in pieces) - live.delta_mg, SPREADS * isqrt(sum(x.mass_sd_mg**2 for x in pieces))
+    spread_mg = SPREADS * isqrt(MISSED_SIGMA_MG**2 + sum(x.mass_sd_mg**2 for x in pieces))
+    beyond_mg = max(0, spread_mg - state.setup.limits.residual_mg)
+    return sum(x.mass_mg for x in pieces) - live.delta_mg, beyond_mg
 
 
 def taken_up(state: State) -> tuple[State, tuple[Effect, ...]]:

@@ -34,7 +34,8 @@ CERTAIN_SIGMA_MG = 2_500
 NEVER_PRICED_MG = 1 << 62
 """No change of load is that heavy: a sealed build prices none of them."""
 
-UNKNOWN, SLIGHT, UNDONE, PUT_BACK = ("unknown",), ("slight",), ("undone",), ("put_back",)
+UNKNOWN, SLIGHT, UNDONE = ("unknown",), ("slight",), ("undone",)
+CAME_BACK = (("put_back",), ("returned",))
 
 
 def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int, *, seen: bool = True) -> Judged:
@@ -89,7 +90,7 @@ def rejudge_unexplained(state: State) -> Judged:
         live = lives.live_of_step(state, step_id)  # judging one change may change another
         if live is None or live.settled or live.delta_mg < 0:
             continue
-        unscanned = live.key[:1] == PUT_BACK and not live.scans and live.t_accept_ns >= fresh_ns
+        unscanned = live.key[:1] in CAME_BACK and not live.scans and live.t_accept_ns >= fresh_ns
         if live.doubt_id or unscanned:
             state, more = judge(state, live)
             effects += more
@@ -212,7 +213,11 @@ def _undone(state: State, live: Live) -> State:
         trip = basket.flag(trip, basket.flag_of(doubt)) if doubt.kind == "flagged" else trip
         lender = lives.live_of(doubt)
         known = any(x.step_id == lender.step_id for x in others)
-        others = tuple(lender if x.step_id == lender.step_id else x for x in others) if known else (lender, *others)
+        others = (
+            tuple(lender if x.step_id == lender.step_id else x for x in others)
+            if known
+            else (lender, *others)[-lives.LIVES_MAX :]
+        )
     if live.doubt_id:
         trip = basket.remove_doubt(trip, live.doubt_id)
     taken = {line.id for line in live.gone}

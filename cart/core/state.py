@@ -57,7 +57,7 @@ class State:
     t_ns          the latest time of any event
     gross_mg      load at the last standstill, None before the first and while the scale is lost
     expected_mg   load that the changes so far add up to
-    loose_mg      after a restart: how far expected_mg may be off until the first standstill
+    loose_mg      after a restart: how much farther expected_mg may be off until the first standstill
     recheck_ns    after a restart, until the load was held against the books: how long a dead scale is waited for
     foreign       serial number of the converter that speaks where it is not the calibration's, else ""
     weighing_ns   since when the scale weighs without a break

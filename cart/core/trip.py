@@ -135,7 +135,7 @@ class Trip:
     phase       see cart.core.session.PHASES
     asked       how many prompts the trip has shown
     anchor_mg   gross load once all that is explained or in doubt is weighed; None before the first standstill
-    loose_mg    how far anchor_mg may be off, because of pieces that are only half weighed
+    loose_mg    how much farther anchor_mg may be off than usual, because of pieces that are only half weighed
     landed      the latest scans that found their item: their codes may be read again as it lies there
     gone        lines that were taken out a moment ago, oldest first
     flags       codes that staff and the store must see, in order, without doubles
