@@ -15,6 +15,7 @@ from cart.core.catalog import WEIGHT
 from cart.core.effects import Effect, Note
 from cart.core.state import Live, State
 from cart.core.trip import Line, Scan, Trip
+from cart.core.weight import Standstill
 
 SPREADS = 3
 """How many standard deviations a piece may be off its catalogue mass before other goods must have landed with it."""
@@ -77,23 +78,27 @@ def _note(what: str, mass_mg: int) -> Note:
 # -- at a standstill -------------------------------------------------------------
 
 
-def settled(state: State, gross_mg: int) -> State:
+def settled(state: State, rest: Standstill) -> State:
     """Return the state after a standstill that fits the books within noise: the masses are final.
 
-    gross_mg  the load at rest. What little it differs by belongs to the one line that was half weighed; of several,
-              it is known of none, and a lot among them is weighed again
+    What little it differs by belongs to the one line that was half weighed; of several, it is known of none, and a lot
+    among them is weighed again. A standstill that was cut short itself says nothing of a lot.
     """
+    assert state.expected_mg is not None
     lines = _waiting(state)
-    if len(lines) > 1 and any(line.sold_by == WEIGHT for line in lines):
+    lots = any(line.sold_by == WEIGHT for line in lines)
+    if lots and rest.sigma_mg > judge.CERTAIN_SIGMA_MG:
+        return state
+    if lots and len(lines) > 1:
         return unbooked(state)
-    off_mg = gross_mg - (gross_mg if state.expected_mg is None else state.expected_mg)
+    off_mg = rest.gross_mg - state.expected_mg
     for line in lines:
         product = state.setup.catalog.product(line.product_id)
         if product is not None:
             mass_mg = line.mass_mg + (off_mg if len(lines) == 1 else 0)
             trip = basket.change_line(state.trip, judge.weighed(state, line, product, mass_mg, True))
             state = replace(state, trip=trip)
-    return replace(state, expected_mg=gross_mg, loose_mg=0)
+    return replace(state, expected_mg=rest.gross_mg, loose_mg=0)
 
 
 def unbooked(state: State) -> State:

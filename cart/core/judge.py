@@ -28,8 +28,8 @@ SCAN_AFTER_NS = 500_000_000
 REFINED_MG = 5_000
 """A final mass that differs by less from the provisional one only refines it: the load did not change."""
 
-CERTAIN_SIGMA_MG = 2_500
-"""Half a division: the error that a lot of up to 500 e may have."""
+CERTAIN_SIGMA_MG = 1_250
+"""At two of them half a division: the error that a lot of up to 500 e may have."""
 
 NEVER_PRICED_MG = 1 << 62
 """No change of load is that heavy: a sealed build prices none of them."""
@@ -274,13 +274,16 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     doubt = basket.doubt_of(state.trip, doubt_id)
     assert doubt is not None
     trip = basket.remove_doubt(state.trip, doubt_id)
+    named: tuple[int, ...] = ()
     product = state.setup.catalog.product(doubt.product_id)
     if product is not None and not doubt.seen and doubt.delta_mg > 0:  # lifted out to be weighed again: it comes back
-        trip = basket.await_back(trip, doubt, product, state.t_ns)
+        named = _first_named(trip.scans, product.id)
+        trip = basket.use_scans(basket.await_back(trip, doubt, product, state.t_ns), named)
     others = tuple(
         replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id == doubt_id else x for x in state.lives
     )
-    return replace(state, trip=trip, lives=others), replace(live, cleared=(doubt,))
+    used = tuple(scan for scan in state.trip.scans if scan.id in named)
+    return replace(state, trip=trip, lives=others), replace(live, cleared=(doubt,), scans=used)
 
 
 def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:

@@ -217,7 +217,7 @@ def _stood(state: State, rest: weight.Standstill) -> State:
         return replace(state, expected_mg=rest.gross_mg)
     small = abs(reminders.residual_mg(state)) <= reminders.tolerance_mg(state)
     if small and reminders.at_rest(state):
-        return half_weighed.settled(state, rest.gross_mg)
+        return half_weighed.settled(state, rest)
     return state
 
 

@@ -42,6 +42,7 @@ PRIOR_WHITE = {4: 45, 8: 32, 12: 26, 16: 22, 24: 18, 32: 16, 64: 11}
 
 PRIOR_WEIGHT = 3  # blocks that the prior counts for
 LEARN_MAX = 40  # blocks over which the learned variance is a mean: 4 s
+QUIET_BLOCKS = 9  # whose middle one says how much the load usually swings: 0.9 s
 SURPRISE_MAX = 6  # no single block counts for more than so many times what was learned: a hand may be in it
 FLOOR_MG = 150  # no mean is ever trusted further: creep and the walk of the cells
 
@@ -164,7 +165,11 @@ def with_block(
     if not track.learned:
         return restarted(track, smoothing.swing_mg2(at), prior)
     if not calm or not smoothing.has(LONGEST, at):
-        return track
+        # What was begun in the swing of goods that had just landed is no noise of the place: the first quiet tells.
+        quieter = (
+            track.weight == PRIOR_WEIGHT and len(track.blocks) >= QUIET_BLOCKS and 2 * usually_mg2(track) < track.swing
+        )
+        return restarted(track, usually_mg2(track), prior) if quieter else track
     weight = min(track.weight + 1, LEARN_MAX)
     learned = tuple(
         old + (min(_deviation_mg2(smoothing, box, at), SURPRISE_MAX * old + 1) - old) // weight
@@ -199,7 +204,7 @@ def lately_mg2(track: Track) -> int:
 
 def usually_mg2(track: Track) -> int:
     """Return the swing's variance in the middle one of the last blocks: a bump among them does not count."""
-    last = sorted(track.blocks[-9:])
+    last = sorted(track.blocks[-QUIET_BLOCKS:])
     return last[len(last) // 2]
 
 
