@@ -6,7 +6,6 @@ as read when its own code was told at least once, also from what the pass left u
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf, isinf
@@ -108,7 +107,7 @@ def measure(plan: Plan, progress: Progress) -> Result:
         name = "as this machine is" if slowness == 1 else f"on a machine {slowness} times slower"
         rows = tuple((f"{speed}", *tally.row()) for speed, tally in tallies.items())
         tables.append(Table(f"Passes through the view, {name}", HEAD, rows, NOTES if slowness == 1 else ()))
-        figures[f"x{slowness}"] = {f"{speed}": tally.figures() for speed, tally in tallies.items()}
+        figures[f"x{slowness}"] = {f"{speed}".replace(".", "_"): tally.figures() for speed, tally in tallies.items()}
     return Result(tuple(tables), figures, tuple(pictures[:PICTURES_MAX]))
 
 
@@ -156,7 +155,6 @@ def _count(tally: Tally, seen: moving.Seen, passage: moving.Passage, told: Seque
 
 def _watcher(clock: moving.WorkClock, send: Callable[[Event], None]) -> Watcher:
     """Return the loop as the vision process has it, with the packaged classifier."""
-    logging.getLogger("cart.vision").setLevel(logging.CRITICAL)
     crops = Crops(Path("crops"), None, clock)
     look = process.classifier(config.default())
     rate = config.default().camera.frames_per_s

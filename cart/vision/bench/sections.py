@@ -86,6 +86,7 @@ SECTIONS = (
     Section("frames", "codes on generated frames near the limit, likewise", "cart.vision.bench.near_limit"),
     Section("passes", "things carried through the view: share read, how soon", "cart.vision.bench.passes"),
     Section("things", "the classifier on the shared photos of groceries", "cart.vision.bench.things"),
+    Section("process", "the vision process: frames a second, processor, memory", "cart.vision.bench.load"),
     Section("cost", "processor time of each stage of reading codes", "cart.vision.bench.cost"),
 )
 
