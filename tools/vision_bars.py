@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tools.measuring import ROOT, NotMeasured, bar, field, finished, scope, tool
+from tools.measuring import ROOT, NotMeasured, bar, cart, field, finished, scope, tool
 
 SHARED = ROOT.parent / "shared" / "data"
 EVAL = "python -m tools.eval_classifier -o json"
@@ -73,6 +73,31 @@ def model_size() -> float:
 def model_ms() -> float:
     """Network and head."""
     return field(evaluated(), "ms_per_photo")
+
+
+# -- enrolment, with the packaged network -------------------------------------------------------
+
+THINGS = "cart bench vision --only things -o json"
+
+
+@cache
+def things() -> subprocess.CompletedProcess:
+    """Measure enrolment once for its rows; the quick form tries every ninth product."""
+    words = () if scope.full else ("--quick",)
+    return cart("bench", "vision", "--only", "things", *words, "-o", "json", timeout_s=1_800)
+
+
+@bar("enroll-top1", "val photos of products left out of the head alone and enrolled from 10 train photos: right among"
+     " all", ">=", 75, "%", THINGS)  # fmt: skip
+def enroll_top1() -> float:
+    """Enrolled products asked for among all."""
+    return 100 * field(things(), "things.enrolled.top1")
+
+
+@bar("enroll-refit", "the head fitted again with all its files, CPU time", "<=", 5, "s", THINGS)
+def enroll_refit() -> float:
+    """What an enrolment takes beyond looking at its photos."""
+    return field(things(), "things.refit_ms") / 1_000
 
 
 # -- both runtimes ------------------------------------------------------------------------------

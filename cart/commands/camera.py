@@ -23,7 +23,7 @@ from cart.clock import NS_PER_MS, SystemClock
 from cart.commands import camera_test
 from cart.edge.classifier import Classifier, model_dir_of
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from cart.vision import classify, photo
+from cart.vision import classify, photo, scanned
 
 SCORES_SHOWN = 5
 SUGGESTIONS_MAX = 3
@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                       f" begin with 2, as agreed on there: {', '.join(_layouts())}")  # fmt: skip
     sort = verbs.add_parser("classify", help="print what photos show")
     agree = verbs.add_parser("agree", help="print whether photos fit a label")
+    agree.add_argument(
+        "--together", action="store_true", help="frames of one thing: each line is for all photos up to it"
+    )
     agree.add_argument("--label", required=True, metavar="LABEL", help="a label of the model, such as Banana")
     for sub in (sort, agree):
         sub.add_argument("--model-dir", default="", metavar="DIR", help="default: the packaged model")
@@ -91,10 +94,12 @@ def _agree(args: argparse.Namespace) -> int:
     if args.label not in head.labels:
         print(f"cart camera agree: {_unknown(args.label, head.labels)}", file=sys.stderr)
         return EXIT_USAGE
+    seen: list[np.ndarray] = []
 
     def agreement(bgr: np.ndarray) -> Fields:
-        found = head.agreement(classifier.embed(classify.preprocess(bgr)), args.label)
-        return {"label": args.label, **found._asdict()}
+        seen.append(classifier.embed(classify.preprocess(bgr)))
+        frames = seen if args.together else seen[-1:]
+        return {"label": args.label, **scanned.agreement(head, np.stack(frames), args.label)._asdict()}
 
     return _each(args.photos, agreement)
 

@@ -61,6 +61,17 @@ def test_agree_prints_evidence_and_verdict_for_a_label(photo, capsys, runtime):
     assert line["verdict"] in ("agree", "unsure", "disagree")
 
 
+def test_frames_of_one_thing_are_judged_together(photo, capsys, runtime):
+    main(["camera", "agree", photo, photo, photo, "--label", "Banana"])
+    alone = [line["log_likelihood_millinat"] for line in lines(capsys)]
+    main(["camera", "agree", "--together", photo, photo, photo, "--label", "Banana"])
+    together = [line["log_likelihood_millinat"] for line in lines(capsys)]
+    assert alone == alone[:1] * 3
+    assert together[0] == alone[0]
+    assert abs(together[1]) > abs(alone[1])  # the same again makes it surer,
+    assert together[2] == together[1]  # but a pass is worth two looks at most
+
+
 def test_the_label_that_classify_puts_first_gets_the_most_evidence_from_agree(photo, capsys, runtime):
     main(["camera", "classify", photo])
     best, *others = [score["label"] for score in lines(capsys)[0]["scores"]]
