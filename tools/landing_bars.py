@@ -1,9 +1,13 @@
-"""The rows of `./tools/bars` for the place at which an item lands, from four cells. The seed is no developer's."""
+"""The rows of `./tools/bars` for the place at which an item lands, from four cells, and for the standing alarm.
+
+The seed is none of those that anything was set with.
+"""
 
 import subprocess
 from functools import cache
 
 from tools.measuring import bar, cart, field, scope
+from tools.weigh_bars import BENCH, standing
 
 PLACES = "cart bench weigh --motion standing --scenes 0 --quiet-s 0 --cases 0 --landings 24 --seed 90417 -o json"
 
@@ -45,3 +49,22 @@ def place_sigma() -> float:
         sum(field(places(), f"landings.{grams}.{name}") for grams in masses) for name in ("outside_sigma", "placed")
     )
     return 100 * beyond / placed
+
+
+@bar("weigh-alarm", "simulated, standing, 10 g to 5 kg: hand off to the word that something happens, median", "<=", 250,
+     "ms", BENCH)  # fmt: skip
+def alarm() -> float:
+    """Delay of the middle one."""
+    return field(standing(), "alarm.delay_ms.value")
+
+
+@bar("weigh-alarm-missed", "the same: changes without such a word", "=", 0, "changes", BENCH)
+def alarm_missed() -> float:
+    """Changes that came without an alarm."""
+    return field(standing(), "alarm.missed")
+
+
+@bar("weigh-alarm-false", "the same while nothing happens (5 min; 10 h with --full)", "=", 0, "alarms", BENCH)
+def alarm_false() -> float:
+    """Alarms without a cause."""
+    return field(standing(), "alarm.quiet")

@@ -126,6 +126,11 @@ class Params(PlatformParams, CellParams, ConverterParams, GroundParams, HandPara
         return ((self.creep_fast_ppm / 1e6, self.creep_fast_s), (self.creep_slow_ppm / 1e6, self.creep_slow_s))
 
     @property
+    def hand_ms_max(self) -> int:
+        """The longest that a hand is at what it puts in or takes out, in ms."""
+        return round(1e3 * max(self.place_s_max, self.lift_s_max))
+
+    @property
     def corners(self) -> tuple[float, float, float, float]:
         """Errors of the four corners as shares: front left, front right, rear left, rear right."""
         return (self.corner_1_ppm / 1e6, self.corner_2_ppm / 1e6, self.corner_3_ppm / 1e6, self.corner_4_ppm / 1e6)

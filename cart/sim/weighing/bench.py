@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cart.sim.physics import Params
 from cart.sim.physics.world_file import digest
+from cart.sim.weighing.alarms import AlarmFigures, alarm_figures
 from cart.sim.weighing.case_book import CASES, LINE_CASES
 from cart.sim.weighing.cases import VERDICTS, WRONG, Judged, judged
 from cart.sim.weighing.cost import Cost, cost
@@ -82,6 +83,7 @@ class Report:
                 }
                 for j in self.cases
             ],
+            "alarm": asdict(self.alarm()),
             "landings": {str(row.mass_mg // 1_000): asdict(row) for row in self.landings},
             "verdicts": {verdict: sum(j.verdict == verdict for j in self.cases) for verdict in VERDICTS},
             "faults": self.faults(),
@@ -103,6 +105,13 @@ class Report:
             "named_ms_max": None if never else max(t for t in times if t is not None),
             "others_wrong": sum(j.verdict == WRONG and j.case not in LINE_CASES for j in self.cases),
         }
+
+    def alarm(self) -> AlarmFigures:
+        """Return what came of the standing alarm."""
+        return alarm_figures(
+            [scene for scene in self.scenes if scene.motion == "standing"],
+            [scene for scene in self.quiet_scenes if scene.motion == "standing"],
+        )
 
     def summary(self, motion: str) -> dict[str, float | None]:
         """Return what the bars ask of one class of motion, over the masses that it promises."""

@@ -141,7 +141,7 @@ def _hesitates(s: Stage) -> None:
     s.platform.pour(250_000, 150_000)
     s.wait(0.3)
     s.put(250_000)
-    s.truth[-1] = Change(s.truth[-1].released_ms, 500_000)
+    s.truth[-1] = Change(s.truth[-1].released_ms, 500_000, hand_ms=900)
     s.wait(7)
 
 

@@ -52,7 +52,7 @@ class Stage:
     def put(self, mass_mg: int, kind: str = "place", where: tuple[float, float] | None = None) -> None:
         """Put an item in, or take one out when negative; it is part of the truth."""
         released_us = self.platform.add(mass_mg, "lift" if mass_mg < 0 else kind, where=where)
-        self.truth.append(Change(released_us // 1_000, mass_mg))
+        self.truth.append(Change(released_us // 1_000, mass_mg, self.params.hand_ms_max))
 
     def break_line(self, fault: Spoil, seconds: float) -> None:
         """Let the line have a fault for a while (at least 1 s), and look for a weight when it should have a name."""

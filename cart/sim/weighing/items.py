@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from cart.core.weight import Standstill
+from cart.core.weight_values import Alarm
 from cart.sim.physics import Params, Platform
 from cart.sim.weighing.feed import Feed
 from cart.sim.weighing.matching import Change, Claim, Matched, claims_of_plateau, claims_of_weight, matched
@@ -74,6 +75,7 @@ class Scene:
     weight, plateau  the changes against what each of the two told
     standstills      what was over at each of them
     trace            (t_ms, mg) for drawing
+    alarms_ms        when something was said to happen to a standing load
     """
 
     motion: str
@@ -84,6 +86,7 @@ class Scene:
     claims: tuple[Claim, ...]
     standstills: tuple[Balance, ...]
     trace: tuple[tuple[int, int], ...]
+    alarms_ms: tuple[int, ...] = ()
 
 
 def item_scene(motion: str, number: int, seed: int, params: Params, masses_mg: tuple[int, ...] = MASSES_MG) -> Scene:
@@ -103,7 +106,7 @@ def item_scene(motion: str, number: int, seed: int, params: Params, masses_mg: t
         delta_mg = -mass_mg if kind == "lift" else mass_mg
         load_mg += delta_mg
         released_us = platform.add(delta_mg, kind, platform.now_us + random.randrange(450_000, 1_450_000))
-        truth.append(Change(released_us // 1_000, delta_mg))
+        truth.append(Change(released_us // 1_000, delta_mg, params.hand_ms_max))
         _seconds(feed, driven, random.randint(4, 7))
     platform.push_to(0)
     feed.run(LAST_WORDS_S * SECOND_US)
@@ -153,6 +156,7 @@ def _scene(motion: str, number: int, feed: Feed, truth: list[Change]) -> Scene:
         tuple(claims),
         tuple(_balances(feed, truth, claims)),
         tuple(feed.trace),
+        tuple(heard.t_ms for heard in feed.told if isinstance(heard.event, Alarm)),
     )
 
 

@@ -1,9 +1,9 @@
 """What was told against what happened: which change was found, when, how well, and what never was.
 
-A claim explains a change when it came between 0.9 s before and 4.5 s after the hand let go, has its sign, and is off by
-less than half of it. It was in time by its first word that is as near: a word that is far off is not an early one. What
-is left over may be a change (or several in one) that was held in motion and confirmed at a standstill. The rest is
-false: also the second half of a placement that was told in two.
+A claim explains a change when it came while the hand was at work (0.4 s at most before it let go) or up to 4.5 s after,
+has its sign, and is off by less than half of it. It was in time by its first word that is as near: a word that is far
+off is not an early one. What is left over may be a change (or several in one) that was held in motion and confirmed at
+a standstill. The rest is false: also the second half of a placement that was told in two.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from cart.core.weight import Step
 from cart.sim.weighing.feed import Heard
 from cart.sim.weighing.plateau import PlateauStep
 
-BEFORE_MS, AFTER_MS = 900, 4_500
+HAND_MS, AFTER_MS = 400, 4_500
+"""The longest that a hand takes to put something down (`place_s_max`): what was told earlier is no word about it."""
+
 HELD_WITHIN_MG, HELD_WITHIN_PERCENT = 12_000, 5
 HELD_MAX = 6
 """So many missed changes at most are looked at for one confirmation."""
@@ -29,10 +31,11 @@ AT_ONCE, HELD, MISSED = "at once", "held", "missed"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A true change of load: when the hand was off it, and what came (positive) or went."""
+    """A true change of load: when the hand was off it, what came (positive) or went, how long the hand was at it."""
 
     released_ms: int
     delta_mg: int
+    hand_ms: int = HAND_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def matched(truth: Sequence[Change], claims: Sequence[Claim]) -> Matched:
 
 
 def _explains(claim: Claim, change: Change) -> bool:
-    in_time = -BEFORE_MS <= claim.t_ms - change.released_ms <= AFTER_MS
+    in_time = -change.hand_ms <= claim.t_ms - change.released_ms <= AFTER_MS
     return in_time and _is_near(claim.last_mg, change)
 
 
@@ -135,8 +138,9 @@ def _confirmed(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[int, ...]:
     """Return the missed changes before this claim whose sum it is; a standstill confirms all that is held, so the
     most of them that do.
     """
-    missed = [n for n, o in enumerate(outcomes) if o.how == MISSED and o.change.released_ms <= claim.t_ms + BEFORE_MS]
-    missed = missed[-HELD_MAX:]
+    missed = [
+        n for n, o in enumerate(outcomes) if o.how == MISSED and o.change.released_ms <= claim.t_ms + o.change.hand_ms
+    ][-HELD_MAX:]
     for count in range(len(missed), 0, -1):
         for some in combinations(reversed(missed), count):
             total = sum(outcomes[n].change.delta_mg for n in some)

@@ -30,6 +30,14 @@ def text(report: Report) -> str:
     ]
     if report.cases:
         parts += ["", cases(report)]
+    if (alarm := report.alarm()).changes:
+        words = (
+            f"standing alarm: {alarm.missed} of {alarm.changes} changes without;"
+            f" hand off to alarm {with_interval(alarm.delay_ms, 1e-3, 2)} s,"
+            f" p95 {with_interval(alarm.delay_ms_p95, 1e-3, 2)};"
+            f" {alarm.quiet} in {alarm.quiet_hours:.2f} h of nothing"
+        )
+        parts += ["", words]
     if report.landings:
         parts += ["", aligned([LANDINGS_HEAD, *map(landing_cells, report.landings)])]
     if report.costs:

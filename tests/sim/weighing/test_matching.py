@@ -1,10 +1,14 @@
 """What was told against what happened, in small numbers that can be checked by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from cart.core.weight import LoadState, Step
+from cart.sim.physics import Params
+from cart.sim.weighing.alarms import delay_ms
 from cart.sim.weighing.feed import Heard
-from cart.sim.weighing.matching import AT_ONCE, HELD, MISSED, Change, Claim, claims_of_weight, matched
+from cart.sim.weighing.matching import AT_ONCE, HAND_MS, HELD, MISSED, Change, Claim, claims_of_weight, matched
 
 
 def step(number, delta_mg, *, final=False, sigma_mg=900):
@@ -46,7 +50,7 @@ def test_what_is_known_before_the_hand_is_off_has_no_delay():
 @pytest.mark.parametrize(
     "claim",
     [
-        Claim(99, 50_000, 50_000),  # too early
+        Claim(599, 50_000, 50_000),  # too early: no hand was at it yet
         Claim(5_600, 50_000, 80_000),  # too late, and too much for a confirmation
         Claim(1_300, -50_000, -50_000),  # the wrong way
         Claim(1_300, 90_000, 90_000),  # too much
@@ -57,6 +61,20 @@ def test_a_claim_that_does_not_fit_is_false_and_the_change_missed(claim):
     result = matched([Change(1_000, 50_000)], [claim])
     assert hows(result) == [MISSED]
     assert result.false == (claim,)
+
+
+def test_a_claim_counts_from_when_the_hand_was_at_it():
+    assert hows(matched([Change(1_000, 50_000)], [Claim(600, 50_000, 50_000)])) == [AT_ONCE]
+    assert hows(matched([Change(1_000, 50_000, hand_ms=900)], [Claim(100, 50_000, 50_000)])) == [AT_ONCE]
+    assert hows(matched([Change(1_000, 50_000, hand_ms=200)], [Claim(799, 50_000, 50_000)])) == [MISSED]
+    assert Params().hand_ms_max == HAND_MS
+    assert replace(Params(), lift_s_max=0.7).hand_ms_max == 700
+
+
+def test_an_alarm_belongs_to_the_change_that_it_was_raised_for():
+    change = Change(1_000, 50_000)
+    assert [delay_ms(change, [t_ms]) for t_ms in (599, 600, 1_080, 2_500, 2_501)] == [None, 0, 80, 1_500, None]
+    assert delay_ms(change, [100, 1_200, 1_400]) == 200
 
 
 def test_a_placement_that_is_told_in_two_leaves_a_false_half():
