@@ -29,6 +29,9 @@ RUNTIME_FILES = (NETWORK_FILE, HEAD_FILE, LABELS_FILE, STATISTICS_FILE)
 SOURCE_SIDE_PX = 288
 """Side of the pictures that training views are made from: most photos have 348."""
 
+SECOND_VIEWS = photos.VIEWS[:2]
+"""The second backbone's head learns from the whole square and its mirror image: a third of the time."""
+
 RANGES_STEP = 10
 RANGES_BATCH = 16
 SIZE_MAX = 6_000_000
@@ -85,10 +88,10 @@ def made(job: Job, say: Say) -> dict:
     shipped_network = staged_network(job, job.stage, state)
     second_network = staged_network(job, job.work / "stage-second", second)
     data = Embedded(
-        all_views(job, job.train, shipped_network),
-        one_view(job, job.val, shipped_network),
-        all_views(job, job.train, second_network),
-        one_view(job, job.val, second_network),
+        in_views(job, job.train, shipped_network, photos.VIEWS),
+        in_views(job, job.val, shipped_network, photos.VIEWS[:1]),
+        in_views(job, job.train, second_network, SECOND_VIEWS),
+        in_views(job, job.val, second_network, photos.VIEWS[:1]),
         choice,
         held,
     )
@@ -125,14 +128,9 @@ def staged_network(job: Job, stage: Path, state: backbone.State) -> Classifier:
     return Classifier(stage)
 
 
-def all_views(job: Job, chosen: Photos, classifier: Classifier) -> Views:
-    """Return the photos in every view."""
-    return Views.of([embedded(job, chosen, view, classifier) for view in photos.VIEWS], chosen.classes)
-
-
-def one_view(job: Job, chosen: Photos, classifier: Classifier) -> Views:
-    """Return the photos as the cart looks at them."""
-    return Views.of([embedded(job, chosen, photos.VIEWS[0], classifier)], chosen.classes)
+def in_views(job: Job, chosen: Photos, classifier: Classifier, views: tuple[View, ...]) -> Views:
+    """Return the photos as the network sees them in these views."""
+    return Views.of([embedded(job, chosen, view, classifier) for view in views], chosen.classes)
 
 
 def embedded(job: Job, chosen: Photos, view: View, classifier: Classifier) -> np.ndarray:

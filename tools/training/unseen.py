@@ -46,7 +46,7 @@ Facts = dict[str, float | int | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """The data as both backbones see it; every Views of train has all views, every one of val the cart's alone.
+    """The data as both backbones see it; the first view is the cart's, and val has no other.
 
     train, val              by the shipped backbone
     apart_train, apart_val  by the second backbone
