@@ -104,6 +104,11 @@ def read_photo(
     return findings.reads()
 
 
+def codes_of(grey: np.ndarray) -> list[tuple[str, str]]:
+    """Return symbology and text of the codes of a photo, for whoever compares readers."""
+    return [(read.symbology, read.text) for read in read_photo(grey)]
+
+
 def read_unread(
     grey: np.ndarray,
     angle_deg: float,
