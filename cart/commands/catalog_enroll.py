@@ -192,7 +192,9 @@ def _base(named: str, store: ModelStore, settings: Config) -> Path:
         return PACKAGED_DIR
     if named != CURRENT:
         return Path(named)
-    return store.current() or model_dir_of(settings.classifier.model_dir)
+    configured = model_dir_of(settings.classifier.model_dir)
+    # Configured before the first enrolment, the link names nothing yet.
+    return store.current() or (PACKAGED_DIR if configured.absolute() == store.link.absolute() else configured)
 
 
 def _from_files(paths: Sequence[Path]) -> list[Named]:

@@ -176,6 +176,14 @@ def test_photos_or_the_camera_but_not_both(cart_dir, capsys):
     capsys.readouterr()
 
 
+def test_the_model_in_use_may_be_configured_before_the_first_enrolment(cart_dir, capsys):
+    with (cart_dir / "cart.toml").open("a", encoding="utf-8") as file:
+        file.write(f'[classifier]\nmodel_dir = "{cart_dir}/state/models/current"\n')
+    assert answer(capsys, "enrolled")["versions"] == []
+    assert main(["catalog", "enroll", "tin", str(cart_dir / "tin")]) == 0
+    assert "[classifier] model_dir" not in capsys.readouterr().out  # it need not be said again
+
+
 def test_a_damaged_model_is_not_built_upon(cart_dir, capsys):
     answer(capsys, "enroll", "tin", str(cart_dir / "tin"))
     head = cart_dir / "state" / "models" / "0001" / "head.npz"
