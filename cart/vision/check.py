@@ -46,7 +46,7 @@ FOUND_WIDTHS = tuple(0.85 * 1.03**i for i in range(32))
 FOUND_REACH, FOUND_SAMPLES = 1.3, 1_600
 
 CLEAR_SCORE = 0.97
-"""From here on no code with other thicknesses of its bars can fit as well."""
+"""From here on the warp needs no straightening, and no code with other thicknesses of its bars can fit as well."""
 
 GOOD_SCORE = 0.8
 """From here on better corners are not looked for."""
@@ -212,7 +212,7 @@ def _straighten(warp: _Warp, template: np.ndarray) -> tuple[float, np.ndarray]:
     another.
     """
     score, seen = warp.score, warp.seen
-    for _ in range(STRAIGHTENINGS):
+    for _ in range(STRAIGHTENINGS if score < CLEAR_SCORE else 0):
         moved = unit_rows(_bent(seen, template)[None, :])[0]
         moved_score = float(moved @ template)
         if moved_score <= score:
