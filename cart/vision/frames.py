@@ -16,13 +16,13 @@ import cv2
 from cart.core.events import Classified, Sighted, VisionAlive
 from cart.vision import direction, live, motion, overlap, pace, track
 from cart.vision.classify import NONE
-from cart.vision.reader import Read, covered, holds, read_of
+from cart.vision.reader import PLACES_A_CODE, Read, Verdict, covered, read_of, verdict
 
 if TYPE_CHECKING:
     import numpy as np
 
     from cart.core.events import Event
-    from cart.ports import BarcodeEngine, Clock, Frame
+    from cart.ports import BarcodeEngine, Clock, Frame, RawRead
     from cart.vision.crops import Crops
 
 log = logging.getLogger("cart.vision")
@@ -129,7 +129,7 @@ class Watcher:
 
     def _read(self, grey: np.ndarray, t_frame_ns: int, box: motion.Box, wanted: pace.Tasks) -> None:
         raws, regions = live.read_frame(grey, box, self._engines[0], wanted)
-        reads = [self._accepted(grey, raw) for raw in overlap.surviving(raws)]
+        reads = [self._accepted(grey, raw, raws) for raw in overlap.surviving(raws)]
         for read in reads:
             if read is not None:
                 self._vote(read, t_frame_ns, grey.shape)
@@ -140,15 +140,23 @@ class Watcher:
         self._found += (live.leftover(grey, region, self._passing.track, t_frame_ns) for region in unread)
         self._found = sorted(self._found, key=lambda left: -left.sharpness)[:LEFTOVERS_A_PASS]
 
-    def _accepted(self, grey: np.ndarray, raw: overlap.RawRead) -> Read | None:
-        """Return the read, or None where the picture does not bear it out; checked until it once was, in each pass."""
+    def _accepted(self, grey: np.ndarray, raw: RawRead, raws: Sequence[RawRead]) -> Read | None:
+        """Return the read, or None where the picture does not bear it out; checked until it once was, in each pass.
+
+        raws  all of this frame: the same text may have been read in a place that is better known
+        """
         if (raw.symbology, raw.text) in self._passing.codes:
             return read_of(raw)
         if track.is_given_up(self._passing, raw.symbology, raw.text):
             return None
-        if not holds(grey, raw):
+        same = [other for other in raws if (other.symbology, other.text) == (raw.symbology, raw.text)]
+        said = max(verdict(grey, other) for other in same[:PLACES_A_CODE])
+        if said is Verdict.REFUSED:
             self._passing = track.refused(self._passing, raw.symbology, raw.text)
             return None
+        if said is Verdict.LOW:
+            self._passing, believed = track.doubted(self._passing, raw.symbology, raw.text)
+            return read_of(raw) if believed else None
         return read_of(raw)
 
     def _vote(self, read: Read, t_frame_ns: int, shape: tuple[int, ...]) -> None:

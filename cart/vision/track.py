@@ -28,6 +28,9 @@ MILLINAT_MAX = 20_000
 CODES_MAX = 16
 """Codes kept for one pass; a wall of labels must not fill the memory."""
 
+LOW_FRAMES = 2
+"""A text that the picture hardly bears out is believed when so many frames of a pass read it."""
+
 TRIES_MAX = 6
 """How often one text is checked in one pass before it is no longer tried: a systematic misread stays one."""
 
@@ -48,6 +51,7 @@ class Passing:
 
     codes    (symbology, text) -> what is known of it
     refused  (symbology, text) -> how often the picture did not bear it out
+    low      (symbology, text) -> in how many frames it hardly did
     sums     label -> sum of the classifier's millinats over the frames
     frames   frames that the classifier saw
     watched  frames in which the thing was there
@@ -56,6 +60,7 @@ class Passing:
     track: int
     codes: Mapping[tuple[str, str], Code] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    low: Mapping[tuple[str, str], int] = field(default_factory=dict)
     sums: Mapping[str, int] = field(default_factory=dict)
     frames: int = 0
     watched: int = 0
@@ -104,10 +109,13 @@ def bears_out(passing: Passing, read: Read) -> bool:
 
 def refused(passing: Passing, symbology: str, text: str) -> Passing:
     """Return the pass after one more frame did not bear out a text."""
-    key = (symbology, text)
-    if key not in passing.refused and len(passing.refused) >= CODES_MAX:
-        return passing
-    return replace(passing, refused={**passing.refused, key: passing.refused.get(key, 0) + 1})
+    return replace(passing, refused=_counted(passing.refused, (symbology, text)))
+
+
+def doubted(passing: Passing, symbology: str, text: str) -> tuple[Passing, bool]:
+    """Return the pass after one more frame hardly bore out a text, and whether it may be believed: from the second."""
+    low = _counted(passing.low, (symbology, text))
+    return replace(passing, low=low), low.get((symbology, text), 0) >= LOW_FRAMES
 
 
 def is_given_up(passing: Passing, symbology: str, text: str) -> bool:
@@ -140,6 +148,13 @@ def told(passing: Passing) -> str:
     """Return how often each code was read, for the log: votes of frames."""
     codes = (f"{symbology} in {code.votes} of {passing.watched}" for (symbology, _), code in passing.codes.items())
     return ", ".join(codes) or f"no code in {passing.watched}"
+
+
+def _counted(counts: Mapping[tuple[str, str], int], key: tuple[str, str]) -> Mapping[tuple[str, str], int]:
+    """Return the counts with one more of this key; of a full table only known keys are counted."""
+    if key not in counts and len(counts) >= CODES_MAX:
+        return counts
+    return {**counts, key: counts.get(key, 0) + 1}
 
 
 def _log_mean(millinats: list[int]) -> int:

@@ -13,10 +13,10 @@ from cart.edge.systemd import Notifier
 from cart.faults import Fault
 from cart.ports import Frame, RawRead
 from cart.sim.scene import Composer, Pass
-from cart.vision import process
+from cart.vision import frames, process
 from cart.vision.crops import Crops
 from cart.vision.frames import LOOKS_A_PASS, Watcher
-from cart.vision.reader import available_engines
+from cart.vision.reader import Verdict, available_engines
 
 ENGINES = available_engines(thorough=False)
 CODE = "9506000134352"
@@ -78,6 +78,15 @@ def test_a_thing_that_is_carried_through_the_view_is_sighted_once_a_pass(turn_de
 def test_two_things_are_two_passes():
     bench = Bench().carry().carry(code="4003994155486", number=1)
     assert {(event.text, event.track) for event in bench.of(Sighted)} == {(CODE, 1), ("4003994155486", 2)}
+
+
+@needs_engine
+def test_what_a_frame_hardly_bears_out_is_told_when_a_second_one_reads_it(monkeypatch):
+    sure = Bench().carry().of(Sighted)[0]
+    monkeypatch.setattr(frames, "verdict", lambda grey, raw: Verdict.LOW)
+    low = Bench().carry().of(Sighted)[0]
+    assert low.text == sure.text
+    assert low.t_frame_ns > sure.t_frame_ns
 
 
 FAST = ((640, -330), (640, 360), (640, 1_050))

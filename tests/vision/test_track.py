@@ -196,6 +196,23 @@ def test_a_text_that_is_refused_again_and_again_is_given_up():
     assert not track.is_given_up(passing, "EAN13", "8")
 
 
+def test_what_the_picture_hardly_bears_out_is_believed_from_the_second_frame_on():
+    passing, believed = track.doubted(track.Passing(1), "EAN13", "9506000134352")
+    assert not believed
+    _, other = track.doubted(passing, "EAN13", "4003994155486")
+    assert not other
+    _, believed = track.doubted(passing, "EAN13", "9506000134352")
+    assert believed
+
+
+def test_doubts_of_a_pass_are_limited():
+    passing = track.Passing(1)
+    for number in range(100):
+        passing, believed = track.doubted(passing, "EAN13", f"{number:013d}")
+        assert not believed
+    assert len(passing.low) == track.CODES_MAX
+
+
 def test_frames_of_one_pass_are_worth_two_looks_at_most():
     once = track.looked_at(track.Passing(1), {"Apple": 3_000, "Pear": -1_000, "none": -2_000})
     assert track.pooled(once, "none")[0] == (("Apple", 3_000), ("Pear", -1_000))
