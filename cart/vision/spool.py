@@ -74,8 +74,12 @@ class Spool:
         try:
             for path in self._paths(PART_SUFFIX):
                 path.unlink(missing_ok=True)
-            for path in self._paths(SUFFIX):
-                if _is_old(path, now_ms):
+            for path in self._paths(SUFFIX) if now_ms >= WALL_MS_SET else ():
+                made_ms = _made_ms(path)
+                if made_ms < WALL_MS_SET:
+                    # Made before the clock was set: its age counts from now.
+                    path.rename(path.with_name(f"{now_ms:013d}-{path.name.partition('-')[2]}"))
+                elif now_ms - made_ms > AGE_MS_MAX:
                     path.unlink(missing_ok=True)
         except OSError as error:
             log.warning("CROP-NOT-KEPT: %s cannot be tidied: %s", self._folder, error)
@@ -96,10 +100,10 @@ class Spool:
             return []
 
 
-def _is_old(path: Path, now_ms: int) -> bool:
+def _made_ms(path: Path) -> int:
+    """Return when a file was made, by its name; one with another name is of the store's own making, and never old."""
     made = _NAME.fullmatch(path.stem)
-    made_ms = int(made[1]) if made else now_ms
-    return now_ms >= WALL_MS_SET and now_ms - made_ms > AGE_MS_MAX
+    return int(made[1]) if made else 1 << 62
 
 
 def _write(path: Path, data: bytes) -> None:

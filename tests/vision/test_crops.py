@@ -128,7 +128,9 @@ def test_an_opened_picture_is_never_written_over_another(tmp_path, store, capsys
 
 def test_a_picture_is_kept_once_whatever_the_reasons(tmp_path, store):
     cart = Cart(tmp_path / "crops", store)
-    assert cart.keep(reason="mismatch") == cart.keep(reason="line-3")
+    first = cart.keep(reason="mismatch")
+    cart.clock.advance_ms(900)
+    assert cart.keep(reason="line-3") == first
     assert len(cart.files()) == 1
 
 
@@ -189,7 +191,24 @@ def test_old_pictures_are_deleted_without_anybody_asking(tmp_path, store):
     assert cart.files() == [young.name]
 
 
-def test_a_clock_that_was_never_set_deletes_nothing(tmp_path, store):
+def test_a_picture_from_before_the_clock_was_set_counts_from_then_on(tmp_path, store):
+    cart = Cart(tmp_path / "crops", store, passes=2)
+    set_ms = cart.clock.wall_ms()
+    cart.clock.jump_wall_ms(-set_ms)
+    cart.keep(1)
+    cart.clock.advance_ns(2 * spool.SWEEP_NS)
+    cart.crops.tend()
+    assert len(cart.files()) == 1
+    cart.clock.jump_wall_ms(set_ms)
+    cart.clock.advance_ns(2 * spool.SWEEP_NS)
+    cart.crops.tend()
+    assert len(cart.files()) == 1
+    cart.clock.advance_ms(spool.AGE_MS_MAX + DAY_MS)
+    cart.crops.tend()
+    assert cart.files() == []
+
+
+def test_a_clock_that_goes_back_deletes_nothing(tmp_path, store):
     cart = Cart(tmp_path / "crops", store)
     cart.keep(1)
     cart.clock.jump_wall_ms(-cart.clock.wall_ms())

@@ -16,6 +16,7 @@ from cart.sim.scene import Composer, Pass
 from cart.vision import frames, process
 from cart.vision.crops import Crops
 from cart.vision.frames import LOOKS_A_PASS, Watcher
+from cart.vision.motion import Box
 from cart.vision.reader import Verdict, available_engines
 
 ENGINES = available_engines(thorough=False)
@@ -100,6 +101,12 @@ def test_a_thing_that_passes_fast_is_read_too(turn_deg):
     assert {event.text for event in bench.of(Sighted)} == {CODE}
 
 
+@needs_engine
+def test_a_code_that_only_the_very_first_frame_shows_whole_is_read():
+    bench = Bench().carry(way=FAST, ms=150)
+    assert {event.text for event in bench.of(Sighted)} == {CODE}
+
+
 def test_a_thing_that_passes_fast_is_looked_at_once():
     bench = Bench(engines=[], look=lambda picture: {"none": 0}).carry(way=FAST, ms=200)
     (look,) = bench.of(Classified)
@@ -131,6 +138,15 @@ def test_the_picture_for_review_is_the_whole_thing_and_not_a_corner_of_it():
     ranked = [worth for worth, _ in offered]
     assert len(ranked) >= 5
     assert 0 < ranked.index(max(ranked)) < len(ranked) - 1
+
+
+def test_of_two_pictures_of_a_thing_the_sharp_whole_and_large_one_is_worth_more():
+    sharp = np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)
+    soft = np.full((240, 320, 3), 120, np.uint8)
+    whole, small, cut = Box(40, 40, 200, 200), Box(40, 40, 120, 120), Box(0, 40, 160, 200)
+    assert frames.worth_of(sharp, whole) > 2 * frames.worth_of(soft, whole)
+    assert frames.worth_of(sharp, whole) > 2 * frames.worth_of(sharp, small)
+    assert frames.worth_of(sharp, whole) > 2 * frames.worth_of(sharp, cut)
 
 
 def test_a_process_that_was_restarted_goes_on_with_higher_pass_numbers():
