@@ -5,7 +5,9 @@ from random import Random
 
 import pytest
 
-from cart.core.weight_values import RIM, Case, Limits
+from cart.core import landing
+from cart.core.landing import Corners
+from cart.core.weight_values import RIM, Case, Limits, Step
 from cart.sim.physics import Params, Platform
 from cart.sim.weighing.feed import Feed
 from cart.sim.weighing.landings import LandingRow, landings, rows
@@ -119,3 +121,22 @@ def test_the_bench_judges_places_by_where_the_world_put_things():
     wrong = [replace(x, x_mm=x.x_mm + 100) for x in found]
     assert rows(wrong)[2].error_mm.value > 90
     assert sum(row.outside_sigma for row in rows(wrong)) == len(found)
+
+
+def test_each_cell_is_taken_with_its_trim():
+    gains = (1.05, 0.96, 1.03, 0.95)
+    middle = told_by(gains, tuple(round(1e6 / gain) for gain in gains))
+    assert (middle.x_mm, middle.y_mm) == (0, 0)
+    assert told_by(gains, ()).x_mm != 0
+
+
+def told_by(gains, trims_ppm):
+    """Return where 500 g in the middle are told to be by cells of these gains."""
+    corners, step = Corners(), Step(1, 3_000, 3_300, 500_000, 100, "standing", False)
+    for number in range(500):
+        t_ms = round(number * 12.5)
+        load = 400_000 + 25_000 * (t_ms >= 3_000) + 30 * (number % 5)
+        corners = landing.read(corners, t_ms, tuple(round(load * gain) for gain in gains), trims_ppm, 8)
+        if number == 300:
+            corners, _ = landing.placed(corners, [step], t_ms, LIMITS)
+    return landing.placed(corners, [replace(step, final=True)], t_ms, LIMITS)[1][0].place
