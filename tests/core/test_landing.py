@@ -87,11 +87,12 @@ def test_what_hangs_over_the_rim_or_leans_on_it_is_outside_and_has_a_name():
     assert basket.cases() == []
 
 
-def test_after_a_silence_nothing_of_before_is_taken_for_the_rest_before_a_change():
+@pytest.mark.parametrize("seconds", [0.6, 3])
+def test_after_a_silence_nothing_of_before_is_taken_for_the_rest_before_a_change(seconds):
     basket = Basket(seed=4)
     basket.feed.spoil = lambda sample, lines: b""
     basket.platform.add(600_000, "place", where=(0.5, 0.5))
-    basket.wait(3)
+    basket.wait(seconds)
     basket.feed.spoil = None
     basket.wait(5)
     assert [step.place for step in basket.finals()] == [None]
