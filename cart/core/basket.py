@@ -91,11 +91,15 @@ def take_lines(trip: Trip, ids: tuple[int, ...], t_ns: int) -> Trip:
 
 
 def await_back(trip: Trip, doubt: Doubt, product: Product, t_ns: int) -> Trip:
-    """Return the trip that knows: what was in doubt is this product, and it was lifted out to be weighed again."""
+    """Return the trip that knows: what was in doubt is this product, and it was lifted out to be weighed again.
+
+    Lifted out once more, as nobody saw it come back, it is still one thing.
+    """
     line = Line(
         doubt.id, product.id, product.name, product.sold_by, doubt.delta_mg, product.price_minor, 0, doubt.reason
     )
-    return replace(trip, gone=(*trip.gone, Gone(t_ns, line))[-GONE_MAX:])
+    others = tuple(x for x in trip.gone if x.line.product_id != product.id or x.line.amount_minor)
+    return replace(trip, gone=(*others, Gone(t_ns, line))[-GONE_MAX:])
 
 
 def forget_gone(trip: Trip, t_ns: int) -> Trip:
@@ -113,6 +117,11 @@ def add_scan(trip: Trip, scan: Scan) -> Trip:
 def change_scan(trip: Trip, scan: Scan) -> Trip:
     """Return the trip with the scan of this id replaced."""
     return replace(trip, scans=tuple(scan if old.id == scan.id else old for old in trip.scans))
+
+
+def first_named(trip: Trip, product_id: str) -> tuple[int, ...]:
+    """Return the number of the oldest name that was given by hand for this product, if one waits."""
+    return tuple(scan.id for scan in trip.scans if scan.source != "code" and scan.product_id == product_id)[:1]
 
 
 def use_scans(trip: Trip, ids: tuple[int, ...]) -> Trip:

@@ -229,7 +229,8 @@ def _put_backs(
             continue
         score = PRIOR_PUT_BACK + support_millinat(look, product)
         same_mg = mass_millinat(change.delta_mg - line.mass_mg, _two_weighings_mg(change))
-        score += max(same_mg, PRIOR_OTHER_PIECE + _mass(change, [product])[0])
+        other_mg = NEVER if product.sold_by == WEIGHT else PRIOR_OTHER_PIECE + _mass(change, [product])[0]
+        score += max(same_mg, other_mg)
         yield Hypothesis(
             _priced_as("put_back", change, product),
             score,

@@ -182,16 +182,11 @@ def _scans_for(state: State, live: Live) -> tuple[Scan, ...]:
     trip = state.trip
     if not live.scans:
         others = (x.product_id for x in trip.doubts if x.id != live.doubt_id and not x.seen)
-        promised = {scan_id for product_id in others for scan_id in _first_named(trip.scans, product_id)}
+        promised = {scan_id for product_id in others for scan_id in basket.first_named(trip, product_id)}
         return tuple(scan for scan in trip.scans if scan.id not in promised)
     used = {scan.id for scan in live.scans}
     limit_ns = live.t_accept_ns + SCAN_AFTER_NS
     return tuple(scan for scan in trip.scans if scan.id in used or scan.t_ns <= limit_ns)
-
-
-def _first_named(scans: tuple[Scan, ...], product_id: str) -> tuple[int, ...]:
-    """Return the number of the oldest name that was given by hand for this product, if there is one."""
-    return tuple(scan.id for scan in scans if scan.source != "code" and scan.product_id == product_id)[:1]
 
 
 def _key(verdict: decision.Verdict, suspect: str, *, slight: bool) -> tuple[str, ...]:
@@ -277,7 +272,7 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     named: tuple[int, ...] = ()
     product = state.setup.catalog.product(doubt.product_id)
     if product is not None and not doubt.seen and doubt.delta_mg > 0:  # lifted out to be weighed again: it comes back
-        named = _first_named(trip.scans, product.id)
+        named = basket.first_named(trip, product.id)
         trip = basket.use_scans(basket.await_back(trip, doubt, product, state.t_ns), named)
     others = tuple(
         replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id == doubt_id else x for x in state.lives
@@ -295,7 +290,7 @@ def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]
     assert doubt is not None
     product = state.setup.catalog.product(doubt.product_id)
     if product is not None and product.sold_by == WEIGHT and doubt.asked and not doubt.seen:
-        lifted, named = replace(doubt, delta_mg=-live.delta_mg), _first_named(state.trip.scans, product.id)
+        lifted, named = replace(doubt, delta_mg=-live.delta_mg), basket.first_named(state.trip, product.id)
         trip = basket.use_scans(basket.await_back(state.trip, lifted, product, state.t_ns), named)
         state = replace(state, trip=trip)
     lender = lives.live_of_doubt(state, doubt)

@@ -583,3 +583,25 @@ def test_what_is_left_of_several_things_is_not_called_by_the_name_of_the_one_tha
     cart.wait(1_000)
     assert sorted(line.product_id for line in cart.state.trip.lines) == ["pear", "rice"]
     assert cart.state.trip.doubts == ()
+
+
+def test_a_lot_that_was_lifted_out_and_came_back_unseen_explains_no_other_goods_later():
+    cart = shopping()
+    weighed_pears(cart, 0)
+    rests(cart)
+    for _ in range(2):
+        assert cart.state.trip.prompt.kind == "weigh_again"
+        cart.load(-850_000)
+        cart.wait(2_000)
+        restarted(cart)
+        cart.wait(1_000)
+        stand(cart, 850_000)
+        cart.wait(4_000)
+    cart.load(-850_000)
+    cart.wait(3_000)
+    cart.load(850_000)
+    cart.wait(3_000)
+    assert [line.product_id for line in cart.state.trip.lines] == ["pear"]
+    cart.load(RICE.mass_mg)
+    cart.wait(3_000)
+    assert [line.product_id for line in cart.state.trip.lines] == ["pear"]
