@@ -84,8 +84,7 @@ class ModelStore:
 
     def _forget_oldest(self) -> None:
         for old in self.versions()[:-VERSIONS_KEPT]:
-            if old != self.current():
-                shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -47,6 +47,7 @@ def test_products_enrolled_from_ten_photos_are_asked_for_among_all(shop):
     assert found.photos == np.isin(classes, list(ten)).sum()
     assert found.right / found.photos > 0.9
     assert found.right <= found.in_group <= found.photos
+    assert found.alarms < 0.1 * found.photos
 
 
 def test_photos_of_another_product_enroll_nothing(shop):
@@ -63,6 +64,9 @@ def test_a_limit_for_an_accuracy_is_tried_on_photos_that_it_was_not_set_on():
     covered, good = figures.coverage_cross(confidence, right, np.arange(200) % 5, 0.99)
     assert 95 <= covered <= 106
     assert good >= 0.95 * covered
+    by_chance = np.random.default_rng(1).random(200) < 0.5  # no limit is worth anything on other photos
+    covered, good = figures.coverage_cross(np.random.default_rng(2).random(200), by_chance, np.arange(200) % 5, 0.9)
+    assert good < 0.8 * max(1, covered)
     assert figures.coverage_cross(confidence, np.zeros(200, bool), np.arange(200) % 5, 0.99) == (0, 0)
 
 

@@ -11,8 +11,10 @@ from cart.vision.classify import HEAD_FILE, LABELS_FILE, Head, normalised
 from cart.vision.enroll import Class
 from cart.vision.enroll_photos import Named, judged
 from cart.vision.head_file import STATISTICS_FILE
+from cart.vision.head_fit import Habits, Whitening
 
 VIEWS = 2
+HABITS = Habits(shrinkage=0.1, gain=1.0, duplicate_cosine=0.9)
 LYCHEE = Class("Lychee", "Lychee", "lychee", 10)
 
 
@@ -105,6 +107,17 @@ def test_photos_that_have_nothing_in_common_are_not_recognised(packaged):
     mixed = np.concatenate([looks(packaged.statistics.means[i], 1) for i in draw.choice(81, 10, replace=False)])
     _, learnt = enroll.learnt(packaged, LYCHEE, mixed)
     assert learnt.recognised <= 2
+
+
+def test_a_photo_is_not_recognised_by_what_it_taught_itself():
+    one, other, third = np.eye(3)
+    known = 0.8 * third + 0.6 * one
+    head = Whitening(np.zeros(3), np.eye(3), np.stack([known, (one + other) / np.sqrt(2.0)]))
+    photos = np.stack([one, other])
+    # The mean of both is nearer to the first than the known product is, the mean of the other alone is not.
+    assert head.cosines(one).argmax() == 1
+    assert not enroll._knows(head, HABITS, photos, photos, left_out=0)
+    assert enroll._knows(head, HABITS, np.stack([one, one, other]), np.stack([one, one, other]), left_out=0)
 
 
 @pytest.mark.parametrize("damage", [STATISTICS_FILE, LABELS_FILE, HEAD_FILE])
