@@ -38,6 +38,8 @@ LOOK_FROM_FRAME = 2
 FAST_PERMILLE = 60
 """A thing that covers so much of the view in its very first frame came fast: that frame counts, too."""
 
+ONLY_CODES = pace.Tasks(strips=True, matrix=False, look=False)
+
 LEFTOVERS_A_PASS, LEFTOVERS_MAX = 3, 9
 CUT_WORTH = 0.3
 """What a picture is worth that a side of the view cuts, of one that shows the thing whole."""
@@ -90,6 +92,7 @@ class Watcher:
             self._begin()
         if active and box is not None:
             self._watch(frame, box)
+            self._catch_up()
         elif was_active and not active:
             self._end()
         elif self._waiting and not active:
@@ -105,13 +108,22 @@ class Watcher:
         self._way = direction.Way()
         self._best = None
         self._found = []
-        if self._first is None:
+        if self._first is not None:
+            frame, box = self._first
+            self._way = direction.moved(self._way, box, frame.pixels.shape[1], frame.pixels.shape[0])
+
+    def _catch_up(self) -> None:
+        """Read the frame in which a fast thing came, if the next one, which made a pass of it, had no code."""
+        first, self._first = self._first, None
+        if first is None or track.is_read(self._passing):
             return
-        frame, box = self._first
+        frame, box = first
         height, width = frame.pixels.shape[:2]
-        self._way = direction.moved(self._way, box, width, height)
         if 1_000 * (box.right - box.left) * (box.bottom - box.top) >= FAST_PERMILLE * width * height:
-            self._watch(frame, box)
+            self._passing = track.watched(self._passing)
+            if self._engines:
+                self._read(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), frame.t_ns, box, ONLY_CODES)
+            self._remember(frame, box)
 
     def _watch(self, frame: Frame, box: motion.Box) -> None:
         height, width = frame.pixels.shape[:2]

@@ -74,7 +74,7 @@ class Spool:
         try:
             for path in self._paths(PART_SUFFIX):
                 path.unlink(missing_ok=True)
-            for path in self._paths(SUFFIX) if now_ms >= WALL_MS_SET else ():
+            for path in self._paths(SUFFIX):
                 made_ms = _made_ms(path)
                 if made_ms < WALL_MS_SET:
                     # Made before the clock was set: its age counts from now.
