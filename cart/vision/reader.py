@@ -18,7 +18,8 @@ import numpy as np
 
 from cart.ports import BarcodeEngine, RawRead
 from cart.vision import check, locate, overlap
-from cart.vision.ladder import LINEAR, LINEAR_RUNGS, MATRIX_RUNGS, WHOLE_RUNGS, Rung
+from cart.vision.curved import CurvedQrEngine
+from cart.vision.ladder import CURVED_RUNGS, LINEAR, LINEAR_RUNGS, MATRIX_RUNGS, WHOLE_RUNGS, Rung
 from cart.wire.gs1 import RETAIL, SYMBOLOGIES, canonical_gtin
 
 SCORE_MIN, MARGIN_MIN = 0.85, -0.01
@@ -101,6 +102,7 @@ def read_photo(
     if not findings.reads():
         whole = locate.Region(0, 0, grey.shape[1], grey.shape[0], 0.0)
         climb(findings, whole, WHOLE_RUNGS + MATRIX_RUNGS, engines, symbologies)
+        climb(findings, whole, CURVED_RUNGS, (CurvedQrEngine(),), symbologies)
     return findings.reads()
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from cart.ports import RawRead
 from cart.vision import ladder, locate, reader
+from cart.vision.curved import CurvedQrEngine
 from cart.vision.reader import Findings, Verdict, verdict
 from cart.wire.gs1 import RETAIL
 from tests import labels
@@ -157,3 +158,29 @@ def test_a_code_whose_thick_and_thin_bars_were_all_misread_is_refused():
         if smear_px <= 5:  # 1.7 modules
             assert verdict(moved, raw_of(picture, "EAN8", "42678878")) is Verdict.SURE
         assert verdict(moved, raw_of(picture, "EAN8", "42678212")) is Verdict.REFUSED
+
+
+def bent_qr(text, bend):
+    """Return a QR code on something round, its columns pushed up and down by `bend` of its height."""
+    flat = cv2.copyMakeBorder(cv2.QRCodeEncoder.create().encode(text), 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=255)
+    side = flat.shape[0] * 8
+    flat = cv2.resize(flat, (side, side), interpolation=cv2.INTER_NEAREST)
+    columns, rows = np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32))
+    wave = bend * side * np.sin(np.pi * columns / side).astype(np.float32)
+    return cv2.remap(flat, columns, rows + wave, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def test_a_qr_code_that_is_not_flat_is_read_by_the_decoder_made_for_it():
+    link = "https://id.gs1.org/01/09506000134352"
+    bag = bent_qr(link, 0.06)
+    if any(engine.read(bag, ladder.MATRIX) for engine in ENGINES):
+        pytest.skip("the engines read it themselves")
+    assert [(r.text, r.gtin) for r in reader.read_photo(bag, [])] == [(link, "09506000134352")]
+
+
+def test_the_decoder_of_bent_codes_is_silent_without_one():
+    engine = CurvedQrEngine()
+    noise = np.random.default_rng(4).integers(0, 255, (120, 160)).astype(np.uint8)
+    assert engine.read(bent_qr("https://example.com", 0.0), frozenset({"EAN13"})) == []
+    for grey in (np.full((120, 160), 128, np.uint8), noise, labels.label("EAN13", MILK), np.zeros((1, 1), np.uint8)):
+        assert engine.read(grey, ladder.MATRIX) == []
