@@ -107,7 +107,7 @@ def number(symbology, text):
 
 @pytest.mark.slow
 def test_no_photo_of_the_shared_half_gives_a_wrong_retail_number(shared_data):
-    """The bar of this release: 0 wrong numbers; and no less than 4 in 5 of the photos' retail codes are read."""
+    """0 wrong numbers; and no less than 17 in 20 of the photos' retail codes are read."""
     if {engine.name for engine in ENGINES} != {"zxing", "zbar"}:
         pytest.skip("the bar is for both engines together")
     with (shared_data / "barcodes" / "manifest.csv").open(encoding="utf-8") as file:
@@ -124,4 +124,4 @@ def test_no_photo_of_the_shared_half_gives_a_wrong_retail_number(shared_data):
             photos += 1
             read += bool(gtins & {r.gtin for r in found})
     assert wrong == []
-    assert read >= 0.80 * photos
+    assert read >= 0.85 * photos
