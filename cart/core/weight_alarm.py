@@ -1,8 +1,8 @@
 """The standing alarm: something happens to a load that stood, said before it is known what.
 
 Page's cumulative sum of how far the mean of the last 0.4 s lies from the level, in its own learned standard
-deviations, less an allowance. It is quick (10 g within a tenth of a second of the hand letting go, where a change is
-believed after a third) and knows no mass, so nothing is put into a basket by it: the light winks, and a bill that was
+deviations, less an allowance. It is quick (within a tenth of a second of the hand letting go, where a change is
+believed after four) and knows no mass, so nothing is put into a basket by it: the light winks, and a bill that was
 fixed is open until it is quiet again. In motion every kerb would raise it, so there it is switched off.
 
 An alarm that no change follows ends when the load is back; until then it is said once.
