@@ -31,6 +31,7 @@ PASSES, PASSES_QUICK = 150, 24
 SLOWNESS = (1, 5)
 """As this machine is, and five times slower: what a Pi 4 is taken for, not measured on one."""
 
+NOMINAL_MODULE_MM = 0.33
 PICTURES_MAX = 24
 
 
@@ -38,6 +39,7 @@ PICTURES_MAX = 24
 class Tally:
     """What became of the passes at one speed on one machine.
 
+    nominal   passes whose code is of nominal size or larger, and how many of them were read
     first_ms  from the thing's first touch of the view to its code being told, of those that were read; `late` of them
               were read after they had left the view
     """
@@ -47,6 +49,8 @@ class Tally:
     read: int = 0
     late: int = 0
     wrong: int = 0
+    nominal: int = 0
+    nominal_read: int = 0
     first_ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
@@ -59,7 +63,9 @@ class Tally:
             "read": self.read,
             "read_percent": 100 * self.read / self.passes,
             "read_percent_interval": _percents(share_interval(self.read, self.passes)),
-            "read_of_whole_percent": 100 * self.read / max(1, self.whole),
+            "nominal": self.nominal,
+            "nominal_read": self.nominal_read,
+            "nominal_read_percent_interval": _percents(share_interval(self.nominal_read, self.nominal)),
             "read_late": self.late,
             "wrong": self.wrong,
             "wrong_percent_high": 100 * share_interval(self.wrong, self.passes)[1],
@@ -80,6 +86,7 @@ class Tally:
             str(self.passes),
             str(self.whole),
             f"{100 * self.read / self.passes:.1f} ({100 * low:.0f}..{100 * high:.0f})",
+            f"{self.nominal_read} of {self.nominal}",
             str(self.late),
             str(self.wrong),
             _ms(quantile(self.first_ms, 0.5)) + f" ({_ms(middle[0])}..{_ms(middle[1])})",
@@ -89,7 +96,19 @@ class Tally:
         )
 
 
-HEAD = ("m/s", "n", "whole", "read %", "late", "wrong", "first read ms", "p95", "frames", "CPU ms median / p95")
+HEAD = (
+    "m/s",
+    "n",
+    "whole",
+    "read %",
+    "nominal",
+    "late",
+    "wrong",
+    "first read ms",
+    "p95",
+    "frames",
+    "CPU ms median / p95",
+)
 
 
 def measure(plan: Plan, progress: Progress) -> Result:
@@ -113,7 +132,8 @@ def measure(plan: Plan, progress: Progress) -> Result:
 
 NOTES = (
     "EAN-13 at 80 to 150 % (1.2 to 2.25 px a module) at any angle, 0.22 mm a pixel, 330 us, 15 frames a second.",
-    "whole: passes with a frame that shows the whole code; late: read after the thing had left; frames: in view.",
+    "whole: passes with a frame that shows the whole code; nominal: of codes at 100 % and more, 1.5 px a module, read.",
+    "late: read after the thing had left the view; frames: taken while it was in it.",
     "first read: from the thing's first touch of the view. Drawn, not filmed: a real pass has a hand in it.",
 )
 
@@ -142,6 +162,9 @@ def _count(tally: Tally, seen: moving.Seen, passage: moving.Passage, told: Seque
     right = [event for event in told if event.text == passage.code]
     tally.passes += 1
     tally.whole += seen.with_code > 0
+    nominal = passage.module_px * moving.MM_PER_PX >= NOMINAL_MODULE_MM
+    tally.nominal += nominal
+    tally.nominal_read += nominal and bool(right)
     tally.wrong += any(event.text != passage.code for event in told)
     tally.frames.append(seen.frames)
     tally.cpu_ms += [ns / NS_PER_MS for ns in seen.cpu_ns]
