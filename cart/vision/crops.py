@@ -34,11 +34,21 @@ JPEG_QUALITY = 85
 
 @dataclass(slots=True, eq=False)
 class _Best:
-    """The best picture of a pass so far; file: where it was kept, None while it was not asked for."""
+    """The best picture of a pass so far: pixels while the pass goes on, JPEG afterwards, for the sake of the memory.
+
+    file  where it was kept, None while it was not asked for
+    """
 
     worth: float
-    bgr: np.ndarray
+    bgr: np.ndarray | None
+    jpeg: bytes = b""
     file: Path | None = None
+
+    def as_jpeg(self) -> bytes:
+        """Return the picture as JPEG; its pixels are then given up."""
+        if self.bgr is not None:
+            self.jpeg, self.bgr = _jpeg(self.bgr), None
+        return self.jpeg
 
 
 class Crops:
@@ -63,6 +73,8 @@ class Crops:
             return
         scale = SIDE_PX_MAX / max(bgr.shape[:2])
         small = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else bgr.copy()
+        if known is None and self._ring:
+            next(reversed(self._ring.values())).as_jpeg()
         self._ring[track] = _Best(worth, small)
         while len(self._ring) > PASSES_MAX:
             self._ring.popitem(last=False)
@@ -82,7 +94,7 @@ class Crops:
         if best.file is None:
             about = About(self._cart, request.track, request.reason[:128], self._clock.wall_ms())
             try:
-                best.file = self._spool.put(request.track, self._seal(inside(about, _jpeg(best.bgr))))
+                best.file = self._spool.put(request.track, self._seal(inside(about, best.as_jpeg())))
             except (OSError, Full) as error:
                 log.warning("CROP-NOT-KEPT: pass %d: %s", request.track, error)
         return best.file

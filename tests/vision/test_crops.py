@@ -160,6 +160,21 @@ def test_only_pictures_of_recent_passes_are_remembered(tmp_path, store):
     assert cart.keep(6) is not None
 
 
+def test_the_pictures_of_passes_that_are_over_take_little_memory(tmp_path, store):
+    cart = Cart(tmp_path / "crops", store, passes=PASSES_MAX)
+    held = [best.jpeg if best.bgr is None else best.bgr for best in cart.crops._ring.values()]
+    assert sum(len(one) if isinstance(one, bytes) else one.nbytes for one in held) < 4_000_000
+    assert cv2.imdecode(np.frombuffer(held[0], np.uint8), cv2.IMREAD_COLOR).shape == (SIDE_PX_MAX, SIDE_PX_MAX, 3)
+
+
+def test_a_better_picture_after_one_was_kept_can_still_be_kept(tmp_path, store):
+    cart = Cart(tmp_path / "crops", store)
+    first = cart.keep()
+    cart.clock.advance_ms(10)
+    cart.crops.offer(1, picture(level=200), 2.0)
+    assert cart.keep() not in (first, None)
+
+
 def test_a_full_spool_keeps_what_it_has_and_drops_the_new(tmp_path, store, monkeypatch, caplog):
     monkeypatch.setattr(spool, "FILES_MAX", 2)
     cart = Cart(tmp_path / "crops", store, passes=3)
