@@ -160,10 +160,16 @@ def run_enrolled(args: argparse.Namespace) -> int:
 def _settings_and_store(args: argparse.Namespace) -> tuple[Config, ModelStore]:
     # Matrices of this size gain nothing from threads that wait for each other. Set before numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from cart import config
+    from cart.commands.config import file_in_use
     from cart.commands.doctor import settings_in_use
     from cart.edge.model_store import ModelStore
+    from cart.findings import BAD
 
-    settings, _ = settings_in_use(args.config)
+    settings, finding = settings_in_use(args.config)
+    if finding.state == BAD:
+        # The fault itself: a model written where a broken configuration does not say is no use to anybody.
+        settings = config.load(file_in_use(args.config))
     return settings, ModelStore(Path(settings.cart.state_dir) / MODELS)
 
 
@@ -215,8 +221,10 @@ def _from_files(paths: Sequence[Path]) -> list[Named]:
 def _files(paths: Sequence[Path]) -> list[Path]:
     found = []
     for path in paths:
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
-        found += inside
+        try:
+            found += sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        except OSError as error:
+            print(f"{path}: not used: {error.strerror}", file=sys.stderr)
     if len(found) > PHOTOS_MAX:
         print(f"only the first {PHOTOS_MAX} of {len(found)} photos are used", file=sys.stderr)
     return found[:PHOTOS_MAX]

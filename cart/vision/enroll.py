@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cart.faults import Fault
-from cart.vision.classify import HEAD_FILE, LABELS_FILE, LABELS_MAX, Calibration, Head, normalised
+from cart.vision.classify import HEAD_FILE, LABELS_FILE, LABELS_MAX, NONE, Calibration, Head, normalised
 from cart.vision.head_file import STATISTICS_FILE, head_bytes, json_bytes, read_statistics, statistics_bytes
 from cart.vision.head_fit import ENROLMENT_PHOTOS, Habits, Statistics, Whitening, fit
 
@@ -96,8 +96,10 @@ def learnt(model: Model, new: Class, embeddings: np.ndarray, although: str = "")
     embeddings  (photos, views, n) of ENROLMENT_PHOTOS photos or more, as from the network
     although    a label that the product may look like
 
-    Errors: Fault ENROLL-LABEL for a label that is known, ENROLL-PHOTOS for too few, ENROLL-DUPLICATE.
+    Errors: Fault ENROLL-LABEL for a label that is known or NONE, ENROLL-PHOTOS for too few, ENROLL-DUPLICATE.
     """
+    if new.label == NONE:
+        raise Fault("ENROLL-LABEL", f"{NONE} stands for no product at all")
     if model.index(new.label) is not None:
         raise Fault("ENROLL-LABEL", f"{new.label} is known already")
     if len(embeddings) < ENROLMENT_PHOTOS:

@@ -195,6 +195,14 @@ def test_the_model_in_use_may_be_configured_before_the_first_enrolment(cart_dir,
     assert "[classifier] model_dir" not in capsys.readouterr().out  # it need not be said again
 
 
+def test_a_broken_configuration_is_a_fault_and_nothing_is_written_elsewhere(cart_dir, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(cart_dir / "home"))
+    with (cart_dir / "cart.toml").open("a", encoding="utf-8") as file:
+        file.write("[cart\n")
+    assert "CONFIG-FAULTS" in refusal(capsys, "enroll", "tin", str(cart_dir / "tin"))
+    assert not (cart_dir / "home").exists()
+
+
 def test_a_damaged_model_is_not_built_upon(cart_dir, capsys):
     answer(capsys, "enroll", "tin", str(cart_dir / "tin"))
     head = cart_dir / "state" / "models" / "0001" / "head.npz"

@@ -94,6 +94,8 @@ def test_photos_of_an_enrolled_product_are_refused_too(packaged, lychee):
 def test_a_known_label_too_few_photos_and_forgetting_what_is_not_enrolled_are_refused(packaged, lychee):
     with pytest.raises(Fault, match="Banana is known already"):
         enroll.learnt(packaged, Class("Banana", "Banana"), looks(lychee))
+    with pytest.raises(Fault, match="no product at all"):
+        enroll.learnt(packaged, Class("none", "none"), looks(lychee))
     with pytest.raises(Fault, match="9 of at least 10"):
         enroll.learnt(packaged, LYCHEE, looks(lychee, 9))
     with pytest.raises(Fault, match="Banana is part of the training"):
