@@ -1,8 +1,8 @@
 """libzbar through pyzbar, behind the port BarcodeEngine: the second opinion on regions and photos.
 
 It is better than zxing-cpp at glare, occlusion and 25 to 35 degrees, 5 times slower on a whole frame, and misreads
-more often, so nothing it says is used without the check. Its DataBar decoder prints assertions to stderr and is left
-out; it has no DataMatrix. It cannot say whether a Code 128 is GS1 data.
+more often, so nothing it says is used without the check. Its DataBar decoder prints assertions to stderr and is asked
+for comparison only; it has no DataMatrix. It cannot say whether a Code 128 is GS1 data.
 """
 
 from __future__ import annotations
@@ -30,24 +30,32 @@ _SYMBOLS = {
 SYMBOLOGIES = frozenset(_SYMBOLS)
 """What this engine is asked for; the rest is zxing-cpp's."""
 
-_NAME = {symbol.name: name for name, symbol in _SYMBOLS.items()}
+_DATABAR = {"DATABAR": _Symbol.DATABAR, "DATABAREXP": _Symbol.DATABAR_EXP}
+
+_NAME = {symbol.name: name for name, symbol in (_SYMBOLS | _DATABAR).items()}
 
 # How far the corners are turned, so that the first is the symbol's own top left.
 _TURNS = {"UP": 0, "RIGHT": 1, "DOWN": 2, "LEFT": 3}
 
 
 class ZbarEngine:
-    """Reads the symbologies of `SYMBOLOGIES`."""
+    """Reads the symbologies of `SYMBOLOGIES`.
+
+    databar  DataBar, too: for benches, since it prints to stderr
+    """
 
     name = "zbar"
 
+    def __init__(self, *, databar: bool = False) -> None:
+        self._symbols = _SYMBOLS | _DATABAR if databar else _SYMBOLS
+
     def read(self, grey: np.ndarray, symbologies: frozenset[str]) -> list[RawRead]:
         """Return every code found in a uint8 (height, width) array, in no order."""
-        wanted = symbologies & SYMBOLOGIES
+        wanted = symbologies & self._symbols.keys()
         if not wanted or grey.size == 0:
             return []
         # Without UPCE enabled zbar reports a UPC-E as EAN-13, and without EAN-13 it decodes no UPC-A at all.
-        enabled = {_SYMBOLS[name] for name in wanted | {"EAN13", "UPCA", "UPCE"}}
+        enabled = {self._symbols[name] for name in wanted | {"EAN13", "UPCA", "UPCE"}}
         found = pyzbar.decode(grey, symbols=sorted(enabled, key=lambda symbol: symbol.value))
         reads = (_raw_read(item) for item in found)
         return [read for read in reads if read is not None and read.symbology in wanted]
@@ -59,6 +67,8 @@ def _raw_read(item: pyzbar.Decoded) -> RawRead | None:
         return None
     if symbology == "EAN13" and len(text) == 13 and text[0] == "0":
         symbology, text = "UPCA", text[1:]
+    if symbology == "DATABAR" and len(text) == 16:
+        text = text.removeprefix("01")
     return RawRead(symbology, text, _corners(item), "zbar", rows=max(0, item.quality))
 
 

@@ -110,7 +110,7 @@ class Comparison:
         ]
         notes = (
             "Read in % of the pictures with a code; w a/b: pictures with a wrong number / another wrong text.",
-            "zbar is asked for no DataBar here (its decoder prints assertions), opencv reads retail codes only.",
+            "zbar has no DataMatrix, opencv reads retail codes only. What zbar prints about DataBar is its own.",
         )
         return Table(title, ("code", "n", *self.readers), tuple(rows), notes)
 

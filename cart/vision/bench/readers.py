@@ -56,9 +56,18 @@ def readers(engines: Sequence[BarcodeEngine]) -> dict[str, Reader]:
     """Return what reads a uint8 (height, width) picture, by name; EITHER is made of what the engines said."""
     return {
         OURS: partial(_ours, engines=engines),
-        **{engine.name: partial(_raw, engine=engine) for engine in engines},
+        **{engine.name: partial(_raw, engine=_with_databar(engine)) for engine in engines},
         OPENCV: partial(_opencv, detector=cv2.barcode.BarcodeDetector()),
     }
+
+
+def _with_databar(engine: BarcodeEngine) -> BarcodeEngine:
+    """Return zbar as it is used elsewhere: ours leaves its DataBar out."""
+    if engine.name != "zbar":
+        return engine
+    from cart.edge.zbar import ZbarEngine
+
+    return ZbarEngine(databar=True)
 
 
 def installed_engines() -> tuple[BarcodeEngine, ...]:
