@@ -74,8 +74,9 @@ class Watcher:
         self._passing = track.Passing(0)
         self._way = direction.Way()
         self._thing_ns = 0
-        self._first: tuple[Frame, motion.Box] | None = None
+        self._first: tuple[Frame, motion.Box, motion.View] | None = None
         self._best: tuple[float, Frame, motion.Box] | None = None
+        self._looked = False
         self._found: list[live.Leftover] = []
         self._waiting: deque[tuple[live.Leftover, track.Passing]] = deque(maxlen=LEFTOVERS_MAX)
         self._frames = 0
@@ -98,7 +99,7 @@ class Watcher:
         elif self._waiting and not active:
             self._read_leftover()
         # The frame in which something comes is kept for one more: whether a pass begins is known then.
-        self._first = (frame, box) if box is not None and not active else None
+        self._first = (frame, box, self._view) if box is not None and not active else None
         self._pace = pace.spent(self._pace, self._clock.monotonic_ns() - began_ns, in_pass=active)
         self._say_alive()
 
@@ -106,10 +107,10 @@ class Watcher:
         self._passing = track.Passing(self._view.track)
         self._pace = pace.begun(self._pace)
         self._way = direction.Way()
-        self._best = None
+        self._best, self._looked = None, False
         self._found = []
         if self._first is not None:
-            frame, box = self._first
+            frame, box, _ = self._first
             self._way = direction.moved(self._way, box, frame.pixels.shape[1], frame.pixels.shape[0])
 
     def _catch_up(self) -> None:
@@ -117,12 +118,12 @@ class Watcher:
         first, self._first = self._first, None
         if first is None or track.is_read(self._passing):
             return
-        frame, box = first
+        frame, box, view = first
         height, width = frame.pixels.shape[:2]
         if 1_000 * (box.right - box.left) * (box.bottom - box.top) >= FAST_PERMILLE * width * height:
             self._passing = track.watched(self._passing)
             if self._engines:
-                self._read(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), frame.t_ns, box, ONLY_CODES)
+                self._read(frame, box, view, ONLY_CODES)
             self._remember(frame, box)
 
     def _watch(self, frame: Frame, box: motion.Box) -> None:
@@ -132,24 +133,26 @@ class Watcher:
         self._way = direction.moved(self._way, box, width, height)
         wanted = pace.tasks(self._pace, frame.t_ns, read=track.is_read(self._passing))
         if self._engines:
-            self._read(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), frame.t_ns, box, wanted)
-        if self._passing.watched <= LOOK_FROM_FRAME:
+            self._read(frame, box, self._view, wanted)
+        if not self._looked:
             self._remember(frame, box)
-        elif wanted.look and self._passing.frames < LOOKS_A_PASS:
+        if self._passing.watched > LOOK_FROM_FRAME and wanted.look and self._passing.frames < LOOKS_A_PASS:
             self._pace = pace.looked(self._pace, frame.t_ns)
             self._classify(frame, box)
 
-    def _read(self, grey: np.ndarray, t_frame_ns: int, box: motion.Box, wanted: pace.Tasks) -> None:
+    def _read(self, frame: Frame, box: motion.Box, view: motion.View, wanted: pace.Tasks) -> None:
+        """Read what a frame shows in the box; view is what was known of the view with that frame."""
+        grey = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY)
         raws, regions = live.read_frame(grey, box, self._engines[0], wanted)
         reads = [self._accepted(grey, raw, raws) for raw in overlap.surviving(raws)]
         for read in reads:
             if read is not None:
-                self._vote(read, t_frame_ns, grey.shape)
+                self._vote(read, frame, view)
         if track.is_read(self._passing) or not regions:
             return
         sightings = [read for read in reads if read is not None]
         unread = (region for region in regions if not covered(region, sightings))
-        self._found += (live.leftover(grey, region, self._passing.track, t_frame_ns) for region in unread)
+        self._found += (live.leftover(grey, region, self._passing.track, frame.t_ns) for region in unread)
         self._found = sorted(self._found, key=lambda left: -left.sharpness)[:LEFTOVERS_A_PASS]
 
     def _accepted(self, grey: np.ndarray, raw: RawRead, raws: Sequence[RawRead]) -> Read | None:
@@ -162,7 +165,8 @@ class Watcher:
         if track.is_given_up(self._passing, raw.symbology, raw.text):
             return None
         same = [other for other in raws if (other.symbology, other.text) == (raw.symbology, raw.text)]
-        said = max(verdict(grey, other) for other in same[:PLACES_A_CODE])
+        best_known = sorted(same, key=overlap.span_px, reverse=True)[:PLACES_A_CODE]
+        said = max(verdict(grey, other) for other in best_known)
         if said is Verdict.REFUSED:
             self._passing = track.refused(self._passing, raw.symbology, raw.text)
             return None
@@ -171,26 +175,30 @@ class Watcher:
             return read_of(raw) if believed else None
         return read_of(raw)
 
-    def _vote(self, read: Read, t_frame_ns: int, shape: tuple[int, ...]) -> None:
-        on_thing = motion.is_part_of_thing(self._view, read.corners)
+    def _vote(self, read: Read, frame: Frame, view: motion.View) -> None:
+        on_thing = motion.is_part_of_thing(view, read.corners)
         if on_thing:
-            self._way = direction.code_at(self._way, read.corners, shape[1], shape[0])
+            height, width = frame.pixels.shape[:2]
+            self._way = direction.code_at(self._way, read.corners, width, height)
         self._passing, news = track.voted(self._passing, read, on_thing)
         if news:
             code = self._passing.codes[(read.symbology, read.text)]
-            self._send(self._sighted(self._passing.track, read, t_frame_ns, code.votes, code.moved))
+            self._send(self._sighted(self._passing.track, read, frame.t_ns, code.votes, code.moved))
 
     def _sighted(self, number: int, read: Read, t_frame_ns: int, votes: int, moved: bool) -> Sighted:
         now_ns = self._clock.monotonic_ns()
         return Sighted(now_ns, t_frame_ns, number, read.symbology, read.text, read.gtin, votes, moved)
 
     def _remember(self, frame: Frame, box: motion.Box) -> None:
-        """Remember the better of the first frames: a thing that passes fast has no others."""
+        """Remember the best of the frames before the first look: a thing that passes fast may have no better one."""
         worth = worth_of(frame.pixels, box)
         if self._best is None or worth > self._best[0]:
             self._best = (worth, frame, box)
 
     def _classify(self, frame: Frame, box: motion.Box) -> None:
+        if not self._looked and self._best is not None:
+            _, frame, box = self._best
+        self._looked, self._best = True, None
         picture = square_around(frame.pixels, box)
         self._crops.offer(self._passing.track, picture, worth_of(frame.pixels, box))
         if self._look is not None:
@@ -204,9 +212,8 @@ class Watcher:
         self._send(Classified(now_ns, t_frame_ns, passing.track, scores, none, rest, passing.frames, way))
 
     def _end(self) -> None:
-        if self._best is not None and self._passing.watched <= LOOK_FROM_FRAME:
+        if self._best is not None:
             self._classify(*self._best[1:])
-        self._best = None
         way = direction.direction(self._way, self._basket_side)
         if way and self._passing.frames:
             self._send_scores(self._thing_ns, way)

@@ -104,7 +104,7 @@ def test_a_thing_that_passes_fast_is_read_too(turn_deg):
 @needs_engine
 def test_a_code_that_only_the_very_first_frame_shows_whole_is_read():
     bench = Bench().carry(way=FAST, ms=150)
-    assert {event.text for event in bench.of(Sighted)} == {CODE}
+    assert {(event.text, event.moved) for event in bench.of(Sighted)} == {(CODE, True)}
 
 
 def test_a_thing_that_passes_fast_is_looked_at_once():
@@ -138,6 +138,14 @@ def test_the_picture_for_review_is_the_whole_thing_and_not_a_corner_of_it():
     ranked = [worth for worth, _ in offered]
     assert len(ranked) >= 5
     assert 0 < ranked.index(max(ranked)) < len(ranked) - 1
+
+
+def test_the_first_look_is_at_the_best_frame_so_far():
+    looks = []
+    bench = Bench(engines=[], look=lambda picture: looks.append(picture.shape[0]) or {"none": 0})
+    bench.carry(way=((640, -330), (640, 360), (640, 1_050)), ms=330)
+    # In the third frame this thing has half left the view.
+    assert looks[0] >= 380
 
 
 def test_of_two_pictures_of_a_thing_the_sharp_whole_and_large_one_is_worth_more():
