@@ -270,7 +270,7 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     assert doubt is not None
     trip = basket.remove_doubt(state.trip, doubt_id)
     named: tuple[int, ...] = ()
-    product = state.setup.catalog.product(doubt.product_id)
+    product = _lifted(state, doubt)
     if product is not None and not doubt.seen and doubt.delta_mg > 0:  # lifted out to be weighed again: it comes back
         named = basket.first_named(trip, product.id)
         trip = basket.use_scans(basket.await_back(trip, doubt, product, state.t_ns), named)
@@ -281,6 +281,13 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     return replace(state, trip=trip, lives=others), replace(live, cleared=(doubt,), scans=used)
 
 
+def _lifted(state: State, doubt: Doubt) -> Product | None:
+    """Return what was lifted out: what was asked for, whichever doubt was called by its name."""
+    prompt = state.trip.prompt
+    asked = basket.doubt_of(state.trip, prompt.doubt_id) if prompt and prompt.kind == decision.WEIGH_AGAIN else None
+    return state.setup.catalog.product((asked or doubt).product_id)
+
+
 def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     """A hand that had been weighed with a thing let go: the thing is what remains.
 
@@ -288,7 +295,7 @@ def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]
     """
     doubt = basket.doubt_of(state.trip, doubt_id)
     assert doubt is not None
-    product = state.setup.catalog.product(doubt.product_id)
+    product = _lifted(state, doubt)
     if product is not None and product.sold_by == WEIGHT and doubt.asked and not doubt.seen:
         lifted, named = replace(doubt, delta_mg=-live.delta_mg), basket.first_named(state.trip, product.id)
         trip = basket.use_scans(basket.await_back(state.trip, lifted, product, state.t_ns), named)
@@ -305,7 +312,7 @@ def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, 
         return state, live
     if len(state.trip.lines) >= LINES_MAX:
         state = replace(state, trip=basket.flag(state.trip, "too_many_lines"))
-    own = live.delta_mg > 0 and state.t_ns <= state.own_until_ns and owns_another(state, live)
+    own = live.delta_mg > 0 and state.t_ns <= state.own_until_ns and lives.owns_another(state, live)
     doubt = Doubt(
         id=0,
         step_id=live.step_id,
@@ -327,13 +334,6 @@ def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, 
 def must_be_weighed(state: State, product: Product) -> bool:
     """Return True if this product is priced by tare, then weigh, and by nothing else: it is sealed produce."""
     return state.setup.sealed and product.sold_by == WEIGHT
-
-
-def owns_another(state: State, live: Live) -> bool:
-    """Return True if this may count as the shopper's own thing: bounded by mass and number."""
-    limits = state.setup.limits
-    owned = sum(doubt.kind == "own" for doubt in state.trip.doubts)
-    return owned < limits.own_count_max and live.delta_mg <= limits.own_mg_max
 
 
 def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, verdict: decision.Verdict) -> State:

@@ -99,3 +99,10 @@ def with_live(state: State, live: Live) -> State:
         else (*state.lives, live)[-LIVES_MAX:]
     )
     return replace(state, lives=lives)
+
+
+def owns_another(state: State, live: Live) -> bool:
+    """Return True if this may count as the shopper's own thing: bounded by mass and number."""
+    limits = state.setup.limits
+    owned = sum(doubt.kind == "own" for doubt in state.trip.doubts)
+    return owned < limits.own_count_max and live.delta_mg <= limits.own_mg_max

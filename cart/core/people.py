@@ -135,7 +135,7 @@ def _own(state: State, event: Tapped) -> Done:
 def _own_doubt(state: State, doubt: Doubt) -> State:
     """Return the state in which the doubt is the shopper's own, if that is allowed."""
     live = lives.live_of_doubt(state, doubt)
-    if not judge.owns_another(state, live):
+    if not lives.owns_another(state, live):
         return replace(state, trip=basket.flag(state.trip, "own_refused"))
     trip = basket.remove_doubt(state.trip, doubt.id)
     trip = replace(trip, doubts=(*trip.doubts, replace(doubt, kind="own")))

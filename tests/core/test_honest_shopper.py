@@ -605,3 +605,25 @@ def test_a_lot_that_was_lifted_out_and_came_back_unseen_explains_no_other_goods_
     cart.load(RICE.mass_mg)
     cart.wait(3_000)
     assert [line.product_id for line in cart.state.trip.lines] == ["pear"]
+
+
+@pytest.mark.parametrize("masses_mg", [(850_000, 410_000), (410_000, 850_000)])
+def test_what_is_lifted_out_is_what_was_asked_for_whichever_change_was_called_by_its_name(masses_mg):
+    cart = shopping()
+    plum = replace(PEAR, id="plum", name="Plums", price_minor=399, label="Plum")
+    cart.state = replace(cart.state, setup=replace(SETUP, catalog=Catalog("1", "EUR", [*SHOP, plum])))
+    truth_mg = dict(zip(("Pears", "Plums"), masses_mg, strict=True))
+    cart.scan(PEAR)
+    cart.scan(plum)
+    cart.wait(1_000)
+    for mass_mg in (850_000, 410_000):
+        stand(cart, mass_mg)
+        cart.wait(2_000)
+    for _ in range(2):
+        assert cart.state.trip.prompt.kind == "weigh_again"
+        mass_mg = truth_mg[cart.state.trip.prompt.args[0]]
+        for delta_mg in (-mass_mg, mass_mg):
+            cart.load(delta_mg)
+            cart.wait(3_000)
+    assert cart.state.trip.doubts == ()
+    assert {line.name: round(line.mass_mg, -4) for line in cart.state.trip.lines} == truth_mg
