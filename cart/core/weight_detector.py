@@ -54,6 +54,7 @@ class Detector:
     settled    at this standstill it is known what the accelerometer reads at rest
     tilt_mg    what the cart's tilt at this standstill adds to its weight
     held_ug    what was too small to be told and lies in the level while a change is open
+    uneasy     readings since the load was last near its level in which it trembled, before any change is believed
     shocked    position of a shock that is not judged yet, 0 for none
     jammed     the moving mass disagrees with the static one
     rested     the standstill was told
@@ -77,6 +78,7 @@ class Detector:
     settled: bool = True
     tilt_mg: int = 0
     held_ug: int = 0
+    uneasy: int = 0
     shocked: int = 0
     jammed: bool = False
     rested: bool = False

@@ -55,7 +55,7 @@ class Level:
         self.moved_s, self.moved_as = old.moved_s, old.moved_as
         self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
         self.tilt_mg, self.held_ug, self.shocked = old.tilt_mg, old.held_ug, old.shocked
-        self.jammed = old.jammed
+        self.jammed, self.uneasy = old.jammed, old.uneasy
         self.change, self.next_id = old.change, old.next_id
         self.drifted_ug = old.drifted_ug
         self.t_ms = 0
@@ -82,6 +82,7 @@ class Level:
             settled=self.settled,
             tilt_mg=self.tilt_mg,
             held_ug=self.held_ug,
+            uneasy=self.uneasy,
             shocked=self.shocked,
             jammed=self.jammed,
             rested=self.rested,

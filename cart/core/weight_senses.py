@@ -22,6 +22,9 @@ QUIETER = 4
 RESTLESS_MG, RESTLESS_TIMES = 10_000, 4
 """No load on its own swings so far for long, nor so many times what was learned at rest (as variances)."""
 
+TREMBLE_BOX, TREMBLE_READINGS, TREMBLE_MG = 8, 13, 30_000
+"""Half a period of a hand that trembles, and how far it moves the load: further than what rings or rolls about."""
+
 TILT_UG = 300
 """A smaller change of the acceleration at rest, 1.4 degrees from level, is the sensor's own."""
 
@@ -84,12 +87,22 @@ class Senses:
         """Whether the load swings far more than at rest and no shaking explains it: a hand or a body is on it."""
         if not self.raw.learned:
             return False
+        if motion == STANDING and self._trembles():
+            return True
         swing = self.raw_means.swing_mg2(self.at)
         if swing < max(RESTLESS_MG**2, RESTLESS_TIMES * self.raw.swing):
             return False
         if self.corrected_means is None:
             return motion == STANDING
         return self.corrected_means.swing_mg2(self.at) * 4 > swing
+
+    def _trembles(self) -> bool:
+        """Whether the load has moved since a sixth of a second ago: a hand or a body on it is slower than its swing."""
+        means, box, rank = self.raw_means, TREMBLE_BOX, noise.BOXES.index(TREMBLE_BOX)
+        if not means.has(box, self.at - TREMBLE_READINGS):
+            return False
+        moved_mg = means.mean_mg(box, self.at) - means.mean_mg(box, self.at - TREMBLE_READINGS)
+        return moved_mg * moved_mg > max(TREMBLE_MG**2, 2 * RESTLESS_TIMES**2 * self.raw.learned[rank])
 
     def end_block(self, *, calm: bool) -> None:
         """Note the noise of the block that ends now, and learn from it where the load rested."""

@@ -28,6 +28,7 @@ from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, Calibration, Cas
 
 REST_BETWEEN = 42  # readings of rest, 0.52 s, that make two changes out of one: longer than a hand's placement
 FINAL_AFTER_MOVING = 3 * LONGEST + 12  # in motion the longest window is worth waiting for
+REST_AFTER_CHILD = 240  # 3 s: what is as heavy as a child may sit still for a moment
 FINAL_AT_LAST = 320  # 4 s: then with whatever sigma there is
 FINAL_SIGMA_MG = 1_500
 BLURRED = 4  # times the variance of the level, beyond which a window says less than is known already
@@ -39,6 +40,7 @@ LONG_SHAKE = 56  # readings, 0.7 s, beyond which only a hand or a child keeps th
 LEANT_AT_LAST = 4_800  # 60 s: then it is told as it is
 JAM_PERMILLE = 650, 1_500  # of the static mass: further off than a platform that was configured badly
 CHILD_MG = 6_000_000  # heavier than an arm
+CREEP_PPM = 1_000  # of what pressed on the cells, that may stay behind for a while: creep and hysteresis
 HEAVY_MG = 500_000  # a heavier change swings longer
 CALM_AFTER = 3 * LONGEST + BLOCK  # readings without a change that learning of the noise looks back over
 
@@ -86,12 +88,14 @@ class _Detection(Level):
         if self.stirs():
             self.stirred = self.position
         if self.near():
-            self.runs = [0] * len(BOXES)
+            self.runs, self.uneasy = [0] * len(BOXES), 0
         elif (rank := self._departed()) is not None:
             self._believe(rank)
         if self.change:
             self._refine(self.change)
         else:
+            # A load that trembles before it is believed is held by somebody, as is one that trembles after it.
+            self.uneasy += self.senses.restless(self.motion)
             self.rest()
 
     def _end_block(self) -> None:
@@ -195,7 +199,7 @@ class _Detection(Level):
         mean_mg, level_ug = self.sight.mean_mg(BOXES[rank]), self.level_ug
         moved = self.position - self.sight.crossed(rank, level_ug // 1_000, self.position - self.clear)
         change = self.change
-        if change and (change.leant or moved - change.moved < REST_BETWEEN):
+        if change and (change.leant or moved - change.moved < self._rest_between(change)):
             self.change = replace(
                 change,
                 moved=max(moved, change.moved),
@@ -210,6 +214,12 @@ class _Detection(Level):
         self._level(mean_mg, rank)
         self.clear, self.rested = moved, False
         self.runs = [0] * len(BOXES)
+
+    def _rest_between(self, change: Change) -> int:
+        """Return how long the load must rest after a change before the next one is another: a child sits down first."""
+        assert self.level_ug is not None
+        heavy = abs(self.level_ug - change.base_ug) > CHILD_MG * 1_000
+        return REST_AFTER_CHILD if heavy else REST_BETWEEN
 
     def _level(self, mean_mg: int, rank: int) -> None:
         """Take a window's mean as the level."""
@@ -239,7 +249,10 @@ class _Detection(Level):
         start_ms = self.t_ms - (self.position - moved) * 1_000 // READINGS_PER_S
         motion = self.moved_as if self.motion == STANDING and not self.anchored else self.motion
         base = self.level_ug, self.level_mg2
-        self.change = Change(self.next_id, max(0, start_ms), self.t_ms, moved, *base, delta_mg, motion)
+        uneasy, self.uneasy = max(0, self.uneasy - RINGING_MS * READINGS_PER_S // 1_000), 0
+        leant, peak_mg = uneasy >= LONG_SHAKE, abs(delta_mg)
+        first = (self.next_id, max(0, start_ms), self.t_ms, moved, *base, delta_mg, motion)
+        self.change = Change(*first, restless=uneasy, leant=leant, peak_mg=peak_mg)
         self.next_id += 1
         self.found.append(self.change.told(delta_mg, self.sight.variance_mg2(rank), final=False))
 
@@ -274,7 +287,9 @@ class _Detection(Level):
             # A later part of the same lean starts from the same base.
             leant, peak_mg = change.restless + 1 >= LONG_SHAKE, max(change.peak_mg, abs(delta_mg))
             self.change = change = replace(change, restless=change.restless + 1, leant=leant, peak_mg=peak_mg)
+        # Until somebody is known to be on it, each restless reading puts the final off by one more.
         after = FINAL_AFTER if self.motion == STANDING else FINAL_AFTER_MOVING
+        after = max(after, self._rest_between(change)) + (0 if change.leant else change.restless)
         known = rested >= after and still and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
         if (known and not held) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
             self._finish(change)
@@ -285,6 +300,10 @@ class _Detection(Level):
             # The level before was taken in motion and may be wrong by so much: here only the sum of both is known.
             change, self.held_ug = replace(change, base_ug=change.base_ug - self.held_ug), 0
         delta_mg = (self.level_ug - change.base_ug) // 1_000
+        if change.leant and abs(delta_mg) * 1_000_000 < change.peak_mg * CREEP_PPM:
+            # It has gone: what it leaves is the cells' own.
+            self.drifted_ug += delta_mg * 1_000
+            delta_mg = 0
         self.found.append(change.told(delta_mg, self.level_mg2, final=True))
         if change.leant and abs(delta_mg) * 8 < change.peak_mg:
             self.found.append(Case(self.t_ms, CHILD if change.peak_mg > CHILD_MG else LEAN))
