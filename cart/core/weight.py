@@ -22,7 +22,7 @@ from cart.core.scale_health import Health, noted, reason_unusable, silent, with_
 from cart.core.weight_alarm import Watch, watched
 from cart.core.weight_detector import Detector, interrupted
 from cart.core.weight_inertia import TRUSTED_BLOCKS
-from cart.core.weight_level import READINGS_PER_S
+from cart.core.weight_level import READINGS_PER_S, Felt
 from cart.core.weight_steps import detected
 from cart.core.weight_values import (
     GARBAGE,
@@ -71,6 +71,9 @@ ACCELERATIONS_MAX = 64
 ACCELERATION_AGE_US = 200_000
 
 
+Accelerated = tuple[int, int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One usable reading on the grid, or a point of the line that bridges a loss.
@@ -92,7 +95,7 @@ class WeightState:
     last          the last usable reading
     gathered      sum and number of fast readings that make up the next one of the grid
     waiting       readings that wait for their acceleration
-    accelerations (t_us, vertical micro-g) of the last ones, oldest first
+    accelerations (t_us, then micro-g up, fore and aft, to the side) of the last ones, oldest first
     corners       what each of four cells read of late, for the place of what lands
     watch         the standing alarm
     """
@@ -105,7 +108,7 @@ class WeightState:
     last: Reading | None = None
     gathered: tuple[int, int] = (0, 0)
     waiting: tuple[Reading, ...] = ()
-    accelerations: tuple[tuple[int, int], ...] = ()
+    accelerations: tuple[Accelerated, ...] = ()
     health: Health = Health()  # noqa: RUF009 (a frozen value)
     detector: Detector = Detector()  # noqa: RUF009 (a frozen value)
     corners: Corners = Corners()  # noqa: RUF009 (a frozen value)
@@ -168,10 +171,10 @@ def accelerated(state: WeightState, event: CellAccelerated) -> tuple[WeightState
     if state.wire_us is None:
         return state, ()
     known = list(state.accelerations)
-    for wire_us, vertical_ug in zip(event.t_us, event.az_ug, strict=True):
+    for wire_us, up_ug, fore_ug, side_ug in zip(event.t_us, event.az_ug, event.ax_ug, event.ay_ug, strict=True):
         t_us = state.t_us + _signed(wire_us - state.wire_us)
         if not known or t_us > known[-1][0]:
-            known.append((t_us, vertical_ug))
+            known.append((t_us, up_ug, fore_ug, side_ug))
     work = _Work(replace(state, accelerations=tuple(known[-ACCELERATIONS_MAX:])))
     work.detect()
     return work.frozen(state.heard_ns), tuple(work.told)
@@ -343,25 +346,30 @@ class _Work:
         self.told += placed
 
 
-def _felt_ug(known: tuple[tuple[int, int], ...], reading: Reading) -> int:
-    """Return the vertical acceleration that belongs to a reading.
+def _felt_ug(known: tuple[Accelerated, ...], reading: Reading) -> Felt:
+    """Return the acceleration that belongs to a reading.
 
     Over a bridge it lies on a straight line as the load does: the true one would be taken off a load that lacks it.
     """
     begin_us, end_us = reading.bridge_us
-    begin, end = _vertical_ug(known, begin_us), _vertical_ug(known, end_us)
-    return begin + (end - begin) * (reading.t_us - begin_us) // max(1, end_us - begin_us)
+    begin = _felt_at(known, begin_us)
+    if begin_us == end_us:
+        return begin
+    return _on_line(begin, _felt_at(known, end_us), reading.t_us - begin_us, end_us - begin_us)
 
 
-def _vertical_ug(known: tuple[tuple[int, int], ...], t_us: int) -> int:
-    """Return the vertical acceleration at a moment, on a straight line between the two around it."""
-    after = bisect_left(known, (t_us, -(1 << 62)))
-    if after == 0:
-        return known[0][1]
-    if after == len(known):
-        return known[-1][1]
-    (t0, a0), (t1, a1) = known[after - 1], known[after]
-    return a0 + (a1 - a0) * (t_us - t0) // (t1 - t0)
+def _felt_at(known: tuple[Accelerated, ...], t_us: int) -> Felt:
+    """Return the acceleration at a moment, on a straight line between the two around it."""
+    after = bisect_left(known, (t_us,))
+    if after in (0, len(known)) or known[after][0] == t_us:
+        return known[min(after, len(known) - 1)][1:]
+    (t0, *_), (t1, *_) = before, behind = known[after - 1], known[after]
+    return _on_line(before[1:], behind[1:], t_us - t0, t1 - t0)
+
+
+def _on_line(begin: Felt, end: Felt, part: int, parts: int) -> Felt:
+    up, fore, side = (a + (b - a) * part // parts for a, b in zip(begin, end, strict=True))
+    return up, fore, side
 
 
 def _between(first: Reading, second: Reading, part: int, parts: int) -> Reading:

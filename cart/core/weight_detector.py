@@ -7,6 +7,7 @@ from math import isqrt
 
 from cart.core.weight_inertia import Inertia
 from cart.core.weight_noise import BOXES, Track
+from cart.core.weight_slope import Slope
 from cart.core.weight_values import STANDING, Step
 
 _EMPTY = Track()
@@ -58,12 +59,13 @@ class Detector:
     shocked    position of a shock that is not judged yet, 0 for none
     jammed     the moving mass disagrees with the static one
     rested     the standstill was told
-    drifted_ug sum of all drift that the level followed, for the ledger
+    drifted_ug sum of all drift that the level followed, for the ledger;  stood_ug: the same at the last standstill told
     """
 
     raw: Track = _EMPTY
     corrected: Track = _EMPTY
     inertia: Inertia = Inertia()  # noqa: RUF009 (a frozen value)
+    slope: Slope = Slope()  # noqa: RUF009 (a frozen value)
     position: int = -1
     clear: int = 0
     stirred: int = 0
@@ -85,6 +87,7 @@ class Detector:
     change: Change | None = None
     next_id: int = 1
     drifted_ug: int = 0
+    stood_ug: int = 0
 
 
 def interrupted(detector: Detector) -> Detector:
@@ -96,6 +99,7 @@ def interrupted(detector: Detector) -> Detector:
         raw=gone,
         corrected=gone_corrected,
         inertia=replace(detector.inertia, history=()),
+        slope=replace(detector.slope, running=(0, 0, 0), blocks=()),
         clear=detector.position + 1,
         runs=(0,) * len(BOXES),
         anchored=False,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isqrt
 
-from cart.core import weight_motion
+from cart.core import weight_motion, weight_slope
 from cart.core.weight_detector import Detector
 from cart.core.weight_inertia import CHANGE_BEFORE, ONE_G_UG
 from cart.core.weight_motion import MOVING_SWING_MG
@@ -23,8 +23,9 @@ from cart.core.weight_values import BUMP, STANDING, TILT, Case, Limits, Standsti
 
 READINGS_PER_S = 80
 FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
-SIDEWAYS = 6_000  # part of the moving mass that a level taken in motion may be wrong by
+SIDEWAYS = 6_000  # part of the moving mass that a level taken in motion, or on another slope, may be wrong by
 SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
+STEADY_FOR = 48  # readings, 0.6 s, for which the slope is known to be the same when a tilt has settled
 SHOCK_SHARE = 14  # of the moving mass: 0.07 g of shaking within 0.1 s
 SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
 ACQUIRE_AFTER = 94  # readings before the first level is taken
@@ -33,16 +34,20 @@ DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading
 DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
 
 Found = Step | Standstill | Case
+Felt = tuple[int, int, int]
+"""Acceleration of the platform in micro-g: up, fore and aft, to the side."""
 
 
 class Level:
     """The level while one call lasts, with all else that is kept between calls."""
 
     def __init__(
-        self, old: Detector, readings: list[int], vertical: list[int] | None, counts_per_kg: int, limits: Limits
+        self, old: Detector, readings: list[int], felt: list[Felt] | None, counts_per_kg: int, limits: Limits
     ) -> None:
         self.found: list[Found] = []
         self.limits = limits
+        self.slope = old.slope
+        vertical = [one[0] for one in felt] if felt else None
         gross_mg = None if old.level_ug is None else old.level_ug // 1_000
         self.senses = Senses(
             (old.raw, old.corrected), old.inertia, readings, vertical, counts_per_kg, limits.platform_mg, gross_mg
@@ -57,7 +62,7 @@ class Level:
         self.tilt_mg, self.held_ug, self.shocked = old.tilt_mg, old.held_ug, old.shocked
         self.jammed, self.uneasy = old.jammed, old.uneasy
         self.change, self.next_id = old.change, old.next_id
-        self.drifted_ug = old.drifted_ug
+        self.drifted_ug, self.stood_ug = old.drifted_ug, old.stood_ug
         self.t_ms = 0
         self.sight: Sight
 
@@ -68,6 +73,7 @@ class Level:
             raw=raw,
             corrected=corrected,
             inertia=inertia,
+            slope=self.slope,
             position=self.position,
             clear=self.clear,
             stirred=self.stirred,
@@ -89,6 +95,7 @@ class Level:
             change=self.change,
             next_id=self.next_id,
             drifted_ug=self.drifted_ug,
+            stood_ug=self.stood_ug,
         )
 
     def usable(self) -> int:
@@ -124,15 +131,19 @@ class Level:
             self.settled = True
             return
         felt_ug = self.senses.felt_ug(32)
-        if self.position - self.motion_since < SETTLED_AFTER or felt_ug is None:
+        if self.position - self.motion_since < SETTLED_AFTER or felt_ug is None or not self.slope.steady():
             return
         self.settled = True
+        self.slope = weight_slope.levelled(self.slope)
         by_ug = felt_ug - (inertia.rest_ug or felt_ug)
         if not inertia.rest_sure:
             self.rest_moved(felt_ug, sure=True, blocks=0)
         tilted = inertia.rest_sure and abs(by_ug) > TILT_UG
         was, self.tilt_mg = self.tilt_mg, self.moving_mg() * by_ug // ONE_G_UG if tilted else 0
-        self.anchored = self.anchored and not was and not self.tilt_mg
+        if was or self.tilt_mg:
+            # A slope pulls sideways as well, and the axis that says so is not quite that of the cells.
+            self.anchored, self.clear = False, max(self.clear, self.position - STEADY_FOR)
+            self.level_mg2 += (self.moving_mg() // SIDEWAYS) ** 2
         if tilted:
             self.found.append(Case(self.t_ms, TILT))
 
@@ -191,7 +202,9 @@ class Level:
         self.senses.follow_rest(self.level_ug // 1_000, level=not self.tilt_mg, long=rank == BOXES.index(LONGEST))
         if not self.rested:
             self.rested = True
-            self.found.append(Standstill(self.t_ms, self.level_ug // 1_000, isqrt(variance)))
+            # What was followed since the last one is in no change, so the sums may differ by it.
+            followed_mg, self.stood_ug = (self.drifted_ug - self.stood_ug) // 1_000, self.drifted_ug
+            self.found.append(Standstill(self.t_ms, self.level_ug // 1_000, isqrt(variance + followed_mg**2)))
 
     def _drift_mg(self, variance_mg2: int) -> int:
         """Return how far from its level the load may rest and still be where it was; `variance_mg2` is the window's.

@@ -94,7 +94,8 @@ class Sight:
         """
         box = BOXES[rank]
         half = box // 2
-        new = self.mean_mg(half)
+        # All three without the tilt: it is the same in each.
+        new = self.means.mean_mg(half, self.at)
         middle = self.means.mean_mg(half, self.at - 3 * half // 2)
         old = self.means.mean_mg(half, self.at - 3 * half)
         # Standing, the swing of the change itself must not excuse it: only what was learned at rest counts.

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cart.core import weight_slope
 from cart.core.weight_detector import Change, Detector
 from cart.core.weight_inertia import CHANGE_AFTER, CHANGE_BEFORE, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
-from cart.core.weight_level import FINAL_AFTER, READINGS_PER_S, Found, Level
+from cart.core.weight_level import FINAL_AFTER, READINGS_PER_S, Felt, Found, Level
 from cart.core.weight_motion import STILL_BLOCKS, motion_after
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
 from cart.core.weight_senses import TILT_UG
-from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, Calibration, Case, Limits
+from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, TILT, Calibration, Case, Limits
 
 REST_BETWEEN = 42  # readings of rest, 0.52 s, that make two changes out of one: longer than a hand's placement
 FINAL_AFTER_MOVING = 3 * LONGEST + 12  # in motion the longest window is worth waiting for
@@ -48,7 +49,7 @@ CALM_AFTER = 3 * LONGEST + BLOCK  # readings without a change that learning of t
 def detected(
     detector: Detector,
     readings: list[int],
-    vertical: list[int] | None,
+    felt: list[Felt] | None,
     t_ms: list[int],
     calibration: Calibration,
     limits: Limits,
@@ -56,11 +57,13 @@ def detected(
     """Return the detector after these readings, and what it found.
 
     readings  counts above zero, evenly spaced, oldest first
-    vertical  accelerations in micro-g, one a reading; None without an accelerometer
+    felt      accelerations, one a reading; None without an accelerometer
     t_ms      time of each reading
     """
-    work = _Detection(detector, readings, vertical, calibration.counts_per_kg, limits)
-    for t in t_ms:
+    work = _Detection(detector, readings, felt, calibration.counts_per_kg, limits)
+    for n, t in enumerate(t_ms):
+        if felt:
+            work.slope = weight_slope.felt(work.slope, felt[n][1:])
         work.take(t)
     return work.frozen(), work.found
 
@@ -102,11 +105,22 @@ class _Detection(Level):
         undisturbed = self.position - max(self.clear, self.stirred) > CALM_AFTER
         calm = self.level_ug is not None and undisturbed and not any(self.runs)
         self.senses.end_block(calm=calm)
+        self._feel_slope()
         self._learn_inertia()
         self.feel_shock()
         motion = motion_after(self.motion, self.senses.raw.blocks, self.moving_mg())
         if motion != self.motion:
             self._move(motion)
+
+    def _feel_slope(self) -> None:
+        """Note the slope, and name one that the cart rolls over; the vertical axis takes its weight off."""
+        self.slope = weight_slope.with_block(self.slope)
+        if self.slope.even is None and self.level_ug is not None:
+            self.slope = weight_slope.levelled(self.slope)
+        if self.motion != STANDING:
+            self.slope, came = weight_slope.on_ramp(self.slope)
+            if came:
+                self.found.append(Case(self.t_ms, TILT))
 
     def _learn_inertia(self) -> None:
         """Learn from the block a second ago, unless the load changed around it."""
@@ -180,13 +194,14 @@ class _Detection(Level):
         return not self._tilts(BOXES[rank], delta_mg)
 
     def _tilts(self, box: int, delta_mg: int) -> bool:
-        """Whether, standing, the accelerometer explains most of a small change: the cart is being tilted."""
+        """Whether, standing, the accelerometer explains most of a small change, or feels the cart being tilted."""
         felt_ug, rest_ug = self.senses.felt_ug(max(box, 12)), self.senses.inertia.rest_ug
         if self.sight.corrected or self.motion != STANDING or felt_ug is None or rest_ug is None:
             return False
         moving_mg = self.moving_mg()
         by_ug = felt_ug - rest_ug - self.tilt_mg * ONE_G_UG // moving_mg
-        if abs(by_ug) < 2 * TILT_UG or 2 * by_ug * moving_mg // ONE_G_UG * delta_mg < delta_mg * delta_mg:
+        lighter = abs(by_ug) >= 2 * TILT_UG and 2 * by_ug * moving_mg // ONE_G_UG * delta_mg >= delta_mg * delta_mg
+        if not lighter and abs(delta_mg) > self.slope.weighs_mg(moving_mg):
             return False
         # Looked at without what the accelerometer explains, until the tilt is known.
         self.settled = False

@@ -115,7 +115,10 @@ class LoadState:
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """The load rests: gross mass and its sigma; told once after each change, 2 a second at most."""
+    """The load rests: gross mass, told once after each change, 2 a second at most.
+
+    sigma_mg  with the drift that the level followed since the last one: by so much changes and gross may disagree
+    """
 
     t_ms: int
     gross_mg: int
@@ -130,7 +133,7 @@ class Case:
     """Something that moved the reading and is no item.
 
     case  "bump": a shock that left nothing;  "lean", "child": a load that never came to rest and went again;
-          "tilt": the cart stands on a slope, which is taken off;  "jam": the platform does not move as its load would;
+          "tilt": the cart is on a slope, which is taken off;  "jam": the platform does not move as its load would;
           "rim": a change that was outside the cells: something hangs over the rim, or holds it
     """
 

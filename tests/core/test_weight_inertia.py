@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from cart.core.events import CellAccelerated, LoadSampled
-from cart.core.weight import Calibration, Case, Standstill, Step, accelerated, initial, sampled
+from cart.core.weight import Calibration, Case, Limits, Standstill, Step, accelerated, initial, sampled
 from cart.core.weight_inertia import Corrected, Inertia, learned, loaded, platform_mg
 from cart.core.weight_noise import BLOCK, Smoothing, Track
 from cart.sim.physics import Params, Platform
@@ -23,6 +23,7 @@ class Cart:
     def __init__(self, load_mg=8_000_000, seed=5, spoil=lambda ug: ug):
         self.platform = Platform(seed, PARAMS, load_mg)
         self.weight, self.told, self.spoil = initial(CALIBRATION), [], spoil
+        self.peak_mg, self.lose_every = 0, 0
 
     def wait(self, seconds):
         samples = self.platform.advance(int(seconds * SECOND))
@@ -30,10 +31,13 @@ class Cart:
             batch = samples[at : at + 4]
             t_us = tuple(s.t_us for s in batch)
             up_ug = tuple(self.spoil(s.az_ug) for s in batch)
-            self.weight, told = accelerated(self.weight, CellAccelerated(0, t_us, (0,) * len(batch), t_us, up_ug))
+            fore_ug, side_ug = tuple(s.ax_ug for s in batch), tuple(s.ay_ug for s in batch)
+            self.weight, told = accelerated(self.weight, CellAccelerated(0, t_us, fore_ug, side_ug, up_ug))
             self.told += told
             counts = tuple(s.counts for s in batch)
-            load = LoadSampled(0, batch[-1].seq, t_us, counts, (0,) * len(batch))
+            self.peak_mg = max(self.peak_mg, *map(CALIBRATION.mass_mg, counts))
+            lost = self.lose_every and at // 4 % self.lose_every == 0
+            load = LoadSampled(0, batch[-1].seq, t_us, counts, (2 if lost else 0,) * len(batch))
             self.weight, told = sampled(self.weight, load)
             self.told += told
         return self
@@ -126,6 +130,25 @@ def test_two_minutes_on_tiles_tell_nothing():
     assert cart.steps(final=False) == []
 
 
+def test_a_bump_whose_peak_is_beyond_the_safe_load_is_shaking_like_any_other():
+    cart = Cart(load_mg=22_000_000, seed=8).wait(4)
+    cart.platform.ground(1.0, 0.5, 12.0)
+    cart.platform.push_to(1_000)
+    cart.wait(30)
+    assert cart.peak_mg > 1.2 * Limits().over_range_mg
+    assert cart.steps(final=False) == []
+    cart.stop()
+    assert cart.steps() == []
+    assert abs(cart.weight.gross_mg - 22_000_000) < 15_000
+
+
+def test_lost_readings_on_tiles_leave_no_hole_in_the_shaking():
+    cart = Cart(seed=9).wait(4)
+    cart.lose_every = 5
+    cart.over_tiles().wait(30)
+    assert cart.steps(final=False) == []
+
+
 def test_the_moving_mass_is_that_of_platform_and_goods():
     cart = Cart(load_mg=10_000_000).wait(4)
     assert cart.weight.moving_mg is None
@@ -185,6 +208,27 @@ def test_a_slope_is_named_and_taken_off():
     cart.wait(8)
     assert cart.steps(final=False) == []
     assert cart.weight.gross_mg == pytest.approx(before_mg, abs=8_000)
+
+
+def test_an_item_that_is_put_into_a_cart_on_a_slope_is_told_and_the_slope_is_not():
+    cart = Cart(load_mg=15_000_000).wait(4)
+    cart.platform.tilt_to(60)
+    cart.wait(8)
+    cart.put(100_000)
+    assert [round(step.delta_mg / 1_000) for step in cart.steps()] == pytest.approx([100], abs=2)
+    cart.platform.tilt_to(0)
+    cart.wait(8)
+    assert len(cart.steps()) == 1
+
+
+def test_a_standstill_says_how_much_drift_was_followed_since_the_last():
+    cart = Cart(load_mg=15_000_000).wait(4)
+    cart.platform.kelvin_per_s = 0.05
+    cart.wait(60)
+    cart.put(500_000)
+    first, last = [event for event in cart.told if isinstance(event, Standstill)]
+    assert first.sigma_mg < 3_000
+    assert last.sigma_mg > 4_000
 
 
 def test_what_is_kept_is_bounded():

@@ -134,6 +134,16 @@ def test_a_case_is_judged_by_what_was_told(names, play, verdict):
     assert judged(Case("a case", "", names, play), 0, 1, WORLD).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [("child", 4), ("child", 6), ("pulling", 6), ("leaning", 0), ("parked on a ramp", 6), ("ramp", 0)],
+    ids=["child that shakes the cart", "child that sat still", "pulling", "leaning calmly", "parked", "rolling"],
+)
+def test_what_is_no_item_has_its_name_and_no_mass(name, seed):
+    found = judged(BY_NAME[name], 0, seed, WORLD)
+    assert found.verdict == RIGHT, found.told
+
+
 def test_the_sum_counts_where_parts_may_be_told():
     case = replace(BY_NAME["pour"], play=lambda stage: stage.put(300_000) or stage.wait(5))
     assert judged(case, 0, 1, WORLD).verdict == RIGHT
