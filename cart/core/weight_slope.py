@@ -21,8 +21,11 @@ RAMP_UG = 35_000
 """From here what lasts is a slope, 2 degrees; an uneven floor is less."""
 
 EVEN_UG = 15_000
-TILTING_UG = 8_000
-"""The cart is being tilted when it leans so much further than where its level was taken: 8/1000."""
+TILTING_UG = 4_000
+"""The cart is being tilted when it leans so much further than where its level was taken: 4/1000."""
+
+LATE_UG = 8_000
+"""So much further it may be by now: the mean of the last tenths is late."""
 
 STEADY_UG = 3_000
 FELT_UG_MAX = 1_000_000
@@ -62,6 +65,7 @@ class Slope:
         by_ug = self.leaning_ug()
         if by_ug < TILTING_UG:
             return 0
+        by_ug += LATE_UG
         return moving_mg * by_ug // ONE_G_UG * (STEEPEST_UG + by_ug // 2) // ONE_G_UG
 
     def steady(self) -> bool:
