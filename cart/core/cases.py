@@ -42,7 +42,7 @@ RESPONSES = {
     BUMP: Response("SCALE-BUMP", "info", "a knock that left nothing", "bumped", standing=True),
     LEAN: Response("SCALE-LEAN", "info", "somebody leaned on the cart and let go again"),
     CHILD: Response("SCALE-CHILD", "info", "as heavy as a child, restless, and gone again"),
-    TILT: Response("SCALE-TILT", "info", "the cart stands on a slope; that is taken off"),
+    TILT: Response("SCALE-TILT", "info", "the cart is on a slope; that is taken off"),
     JAM: Response(
         "SCALE-JAM",
         "warning",
