@@ -36,6 +36,7 @@ BLURRED = 4  # times the variance of the level, beyond which a window says less 
 HELD_SURE = 5  # standard deviations of the level before a change, from which what was held is told by itself
 HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
 RINGING_MS = 300
+RINGING = RINGING_MS * READINGS_PER_S // 1_000  # the same in readings
 TILTING = 100  # readings, 1.25 s, that it may take
 LONG_SHAKE = 56  # readings, 0.7 s, beyond which only a hand or a child keeps the load restless
 LEANT_AT_LAST = 4_800  # 60 s: then it is told as it is
@@ -264,7 +265,7 @@ class _Detection(Level):
         start_ms = self.t_ms - (self.position - moved) * 1_000 // READINGS_PER_S
         motion = self.moved_as if self.motion == STANDING and not self.anchored else self.motion
         base = self.level_ug, self.level_mg2
-        uneasy, self.uneasy = max(0, self.uneasy - RINGING_MS * READINGS_PER_S // 1_000), 0
+        uneasy, self.uneasy = max(0, self.uneasy - RINGING), 0
         leant, peak_mg = uneasy >= LONG_SHAKE, abs(delta_mg)
         first = (self.next_id, max(0, start_ms), self.t_ms, moved, *base, delta_mg, motion)
         self.change = Change(*first, restless=uneasy, leant=leant, peak_mg=peak_mg)
@@ -302,9 +303,11 @@ class _Detection(Level):
             # A later part of the same lean starts from the same base.
             leant, peak_mg = change.restless + 1 >= LONG_SHAKE, max(change.peak_mg, abs(delta_mg))
             self.change = change = replace(change, restless=change.restless + 1, leant=leant, peak_mg=peak_mg)
-        # Until somebody is known to be on it, each restless reading puts the final off by one more.
+        # Until somebody is known to be on it, each restless reading puts the final off by one more: an item that was
+        # put down and rings has few.
         after = FINAL_AFTER if self.motion == STANDING else FINAL_AFTER_MOVING
-        after = max(after, self._rest_between(change)) + (0 if change.leant else change.restless)
+        doubted = RINGING < change.restless < LONG_SHAKE
+        after = max(after, self._rest_between(change)) + (change.restless if doubted else 0)
         known = rested >= after and still and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
         if (known and not held) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
             self._finish(change)
