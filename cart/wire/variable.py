@@ -5,7 +5,7 @@ agreed on; nothing in the code tells. So nothing is taken from them until a layo
 only what fits it. A layout spells the 13 digits: digits stand for themselves, X any digit, I the item, P the price in
 minor units, W the mass in grams, V the verifier of the price or mass, K the check digit.
 
-LAYOUTS are those in common use, collected from printed guides and not confirmed with the national organisations:
+LAYOUTS are those in common use, written from memory and not confirmed with the national organisations:
 compare with a label of the store before using one. Source of the forms: GS1 General Specifications, 2.1.12 and 7.9.
 """
 
