@@ -131,22 +131,23 @@ def test_two_minutes_on_tiles_tell_nothing():
 
 
 def test_a_bump_whose_peak_is_beyond_the_safe_load_is_shaking_like_any_other():
-    cart = Cart(load_mg=22_000_000, seed=8).wait(4)
-    cart.platform.ground(1.0, 0.5, 12.0)
+    cart = Cart(load_mg=22_000_000, seed=0).wait(4)
+    cart.platform.ground(1.0, 0.5, 25.0)
     cart.platform.push_to(1_000)
-    cart.wait(30)
-    assert cart.peak_mg > 1.2 * Limits().over_range_mg
-    assert cart.steps(final=False) == []
-    cart.stop()
-    assert cart.steps() == []
-    assert abs(cart.weight.gross_mg - 22_000_000) < 15_000
+    cart.wait(8)
+    for _ in range(4):
+        cart.put(500_000)
+    assert cart.peak_mg > 1.5 * Limits().over_range_mg
+    assert [step.delta_mg // 1_000 for step in cart.steps()] == pytest.approx([500] * 4, abs=12)
 
 
 def test_lost_readings_on_tiles_leave_no_hole_in_the_shaking():
-    cart = Cart(seed=9).wait(4)
+    cart = Cart(seed=2).wait(4)
     cart.lose_every = 5
-    cart.over_tiles().wait(30)
-    assert cart.steps(final=False) == []
+    cart.over_tiles()
+    for _ in range(4):
+        cart.put(500_000)
+    assert [step.delta_mg // 1_000 for step in cart.steps()] == pytest.approx([500] * 4, abs=50)
 
 
 def test_the_moving_mass_is_that_of_platform_and_goods():
