@@ -199,6 +199,18 @@ def test_who_leans_and_goes_away_leaves_a_name_and_no_mass(force_mn, name):
     assert cart.cases() == [name]
 
 
+def test_a_child_that_sits_still_for_two_seconds_before_it_moves_is_no_item():
+    cart = Cart().wait(4)
+    cart.platform.add(12_000_000, "place", where=(-1.0, 0.0))
+    cart.wait(2.5)
+    cart.platform.fidget(25_000, 12_000_000, 1.3, (-1.0, 0.0))
+    cart.wait(12)
+    cart.platform.add(-12_000_000, "lift", where=(-1.0, 0.0))
+    cart.wait(8)
+    assert [step.delta_mg for step in cart.steps()] == [0]
+    assert "child" in cart.cases()
+
+
 def test_a_slope_is_named_and_taken_off():
     cart = Cart(load_mg=15_000_000).wait(4)
     before_mg = cart.weight.gross_mg
