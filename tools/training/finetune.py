@@ -75,7 +75,7 @@ class Plan:
 
 
 FULL = Plan(((160, 7), (192, 4), (224, 3)))
-WITHOUT_SOME = Plan(((160, 2),))
+WITHOUT_SOME = Plan(((160, 3), (224, 1)))
 TINY = Plan(((64, 2),), batch=4)
 
 
