@@ -61,7 +61,7 @@ def test_the_fleets_table_has_columns_that_the_tool_takes():
 
 
 def test_the_cart_file_is_one_that_the_tool_takes(tmp_path):
-    (told,) = re.findall(r"^```toml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (told,) = re.findall(r"^```toml\n(# cart-0042.toml\n.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     own = {'passphrase = "..."': 'passphrase = "12345678"', "AAAA...": "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43}
     for gap, filled in own.items():
         assert gap in told
