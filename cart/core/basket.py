@@ -90,16 +90,22 @@ def take_lines(trip: Trip, ids: tuple[int, ...], t_ns: int) -> Trip:
     return replace(remove_lines(trip, ids), gone=(*trip.gone, *taken)[-GONE_MAX:])
 
 
-def await_back(trip: Trip, doubt: Doubt, product: Product, t_ns: int) -> Trip:
+def await_back(trip: Trip, doubt: Doubt, product: Product, t_ns: int, step_id: int) -> Trip:
     """Return the trip that knows: what was in doubt is this product, and it was lifted out to be weighed again.
 
     Lifted out once more, as nobody saw it come back, it is still one thing.
+
+    step_id  the change in which it left
     """
-    line = Line(
-        doubt.id, product.id, product.name, product.sold_by, doubt.delta_mg, product.price_minor, 0, doubt.reason
-    )
+    mass_mg, price_minor = doubt.delta_mg, product.price_minor
+    line = Line(trip.next_id, product.id, product.name, product.sold_by, mass_mg, price_minor, 0, doubt.reason, step_id)
     others = tuple(x for x in trip.gone if x.line.product_id != product.id or x.line.amount_minor)
-    return replace(trip, gone=(*others, Gone(t_ns, line))[-GONE_MAX:])
+    return replace(trip, gone=(*others, Gone(t_ns, line))[-GONE_MAX:], next_id=trip.next_id + 1)
+
+
+def expect_none(trip: Trip, step_id: int) -> Trip:
+    """Return the trip that waits for nothing to come back which left in doubt in this change."""
+    return replace(trip, gone=tuple(x for x in trip.gone if x.line.amount_minor or x.line.step_id != step_id))
 
 
 def forget_gone(trip: Trip, t_ns: int) -> Trip:

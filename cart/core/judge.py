@@ -204,7 +204,7 @@ def _undone(state: State, live: Live) -> State:
     trip = basket.restore_scans(trip, live.scans) if live.scans else trip
     others = state.lives
     for doubt in live.cleared:
-        trip = replace(trip, doubts=(*trip.doubts, doubt), gone=tuple(x for x in trip.gone if x.line.id != doubt.id))
+        trip = basket.expect_none(replace(trip, doubts=(*trip.doubts, doubt)), live.step_id)
         trip = basket.flag(trip, basket.flag_of(doubt)) if doubt.kind == "flagged" else trip
         lender = lives.live_of(doubt)
         known = any(x.step_id == lender.step_id for x in others)
@@ -273,7 +273,7 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
     product = _lifted(state, doubt)
     if product is not None and not doubt.seen and doubt.delta_mg > 0:  # lifted out to be weighed again: it comes back
         named = basket.first_named(trip, product.id)
-        trip = basket.use_scans(basket.await_back(trip, doubt, product, state.t_ns), named)
+        trip = basket.use_scans(basket.await_back(trip, doubt, product, state.t_ns, live.step_id), named)
     others = tuple(
         replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id == doubt_id else x for x in state.lives
     )
@@ -298,7 +298,7 @@ def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]
     product = _lifted(state, doubt)
     if product is not None and product.sold_by == WEIGHT and doubt.asked and not doubt.seen:
         lifted, named = replace(doubt, delta_mg=-live.delta_mg), basket.first_named(state.trip, product.id)
-        trip = basket.use_scans(basket.await_back(state.trip, lifted, product, state.t_ns), named)
+        trip = basket.use_scans(basket.await_back(state.trip, lifted, product, state.t_ns, live.step_id), named)
         state = replace(state, trip=trip)
     lender = lives.live_of_doubt(state, doubt)
     delta_mg = doubt.delta_mg + live.delta_mg

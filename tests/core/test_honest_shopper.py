@@ -627,3 +627,27 @@ def test_what_is_lifted_out_is_what_was_asked_for_whichever_change_was_called_by
             cart.wait(3_000)
     assert cart.state.trip.doubts == ()
     assert {line.name: round(line.mass_mg, -4) for line in cart.state.trip.lines} == truth_mg
+
+
+def test_two_lots_of_one_change_that_are_both_out_are_two_things():
+    cart = shopping()
+    plum = replace(PEAR, id="plum", name="Plums", price_minor=399, label="Plum")
+    cart.state = replace(cart.state, setup=replace(SETUP, catalog=Catalog("1", "EUR", [*SHOP, plum])))
+    truth_mg = {"Pears": 850_000, "Plums": 410_000}
+    cart.scan(PEAR)
+    cart.scan(plum)
+    cart.wait(1_000)
+    stand(cart, 1_260_000)
+    cart.wait(2_000)
+    out = []
+    for _ in range(2):
+        assert cart.state.trip.prompt.kind == "weigh_again"
+        out.append(cart.state.trip.prompt.args[0])
+        cart.load(-truth_mg[out[-1]])
+        cart.wait(3_000)
+    assert sorted(out) == ["Pears", "Plums"]
+    for name in out:
+        cart.load(truth_mg[name])
+        cart.wait(3_000)
+    assert cart.state.trip.doubts == ()
+    assert {line.name: round(line.mass_mg, -4) for line in cart.state.trip.lines} == truth_mg
