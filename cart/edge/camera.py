@@ -179,10 +179,9 @@ class VideoCamera:
     def close(self) -> None:
         """End the thread and free the camera; safe to call twice."""
         self._stopped.set()
-        # A wedged driver holds its thread in the kernel; the process then has to go, and systemd sees to that.
+        # The thread frees what it reads from. A wedged driver holds it in the kernel: if it never comes back the
+        # process has to go, and systemd sees to that.
         self._thread.join(timeout=2)
-        if not self._thread.is_alive():
-            self._capture.release()
 
     def _set_up(self, path: str, settings: CameraSettings) -> None:
         for prop, value in properties_of(settings).items():
@@ -195,18 +194,22 @@ class VideoCamera:
             log.warning("%s cannot crop its sensor: [camera] crop_permille is for picamera2", path)
 
     def _grab(self) -> None:
-        while not self._stopped.is_set():
-            got, pixels = self._capture.read()
-            if not got:
-                break
-            # The driver's time of a frame is CLOCK_MONOTONIC, in ms; some drivers tell none.
-            driver_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-            self._offer(Frame(exposed_ns(driver_ns, self._clock.monotonic_ns()), pixels))
-            if self._period_s:
-                self._stopped.wait(self._period_s)
-        with self._arrived:
-            self._ended = True
-            self._arrived.notify_all()
+        try:
+            while not self._stopped.is_set():
+                got, pixels = self._capture.read()
+                if not got:
+                    break
+                # The driver's time of a frame is CLOCK_MONOTONIC, in ms; some drivers tell none.
+                driver_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+                self._offer(Frame(exposed_ns(driver_ns, self._clock.monotonic_ns()), pixels))
+                if self._period_s:
+                    self._stopped.wait(self._period_s)
+        finally:
+            # However it ends, the device is free to be opened again before anybody is told.
+            self._capture.release()
+            with self._arrived:
+                self._ended = True
+                self._arrived.notify_all()
 
     def _offer(self, frame: Frame) -> None:
         with self._arrived:

@@ -128,9 +128,7 @@ class FilmPlayer(_Waiting):
 
     def __init__(self, path: Path, width_px: int, height_px: int, frames_per_s: int, clock: Clock) -> None:
         super().__init__(clock)
-        self._film = cv2.VideoCapture(str(path)) if path.is_file() else None
-        if self._film is None or not self._film.isOpened():
-            raise OSError(f"{path} is no film, recording or folder of pictures")
+        self._film = _opened(path)
         self._path, self._size = path, (width_px, height_px)
         rate = self._film.get(cv2.CAP_PROP_FPS)
         self._period_ns = round(NS_PER_S / rate) if 1 <= rate <= 240 else NS_PER_S // frames_per_s
@@ -144,7 +142,6 @@ class FilmPlayer(_Waiting):
         for _ in range(late):
             self._grab()
         self._grab()
-        assert self._film is not None
         got, pixels = self._film.retrieve()
         if not got:
             raise OSError(f"{self._path}: a frame cannot be decoded")
@@ -152,15 +149,26 @@ class FilmPlayer(_Waiting):
         self._due_ns = t_ns + self._period_ns
         return Frame(t_ns, fitted(pixels, *self._size))
 
+    def close(self) -> None:
+        """Stop playing and close the file; safe to call twice."""
+        super().close()
+        self._film.release()
+
     def _grab(self) -> None:
         """Go to the next frame; from the last to the first."""
-        assert self._film is not None
         if self._film.grab():
             return
         self._film.release()
-        self._film = cv2.VideoCapture(str(self._path))
+        self._film = _opened(self._path)
         if not self._film.grab():
             raise OSError(f"{self._path} holds no frame")
+
+
+def _opened(path: Path) -> cv2.VideoCapture:
+    film = cv2.VideoCapture(str(path)) if path.is_file() else None
+    if film is None or not film.isOpened():
+        raise OSError(f"{path} is no film, recording or folder of pictures")
+    return film
 
 
 def _offsets(frames: list[Recorded]) -> list[int]:

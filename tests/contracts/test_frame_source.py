@@ -14,6 +14,7 @@ from cart.edge.frame_log import ABOUT, INDEX, line_of
 from cart.edge.player import player_of
 from cart.sim.aim import TargetCamera
 from cart.sim.camera import SimulatedCamera
+from tests.films import film
 
 SIZE = (320, 240)
 FRAMES_PER_S = 50
@@ -64,14 +65,8 @@ def _video(tmp_path, request):
 
 
 def film_of(tmp_path, frames):
-    path = tmp_path / "film.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FRAMES_PER_S, SIZE)
-    if not writer.isOpened():
-        pytest.skip("this OpenCV writes no video")
-    for number in range(frames):
-        writer.write(np.full((SIZE[1], SIZE[0], 3), 2 * number, np.uint8))
-    writer.release()
-    return path
+    pictures = (np.full((SIZE[1], SIZE[0], 3), 2 * number, np.uint8) for number in range(frames))
+    return film(tmp_path, pictures, FRAMES_PER_S)
 
 
 def _simulated(tmp_path, request):

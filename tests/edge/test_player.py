@@ -7,6 +7,7 @@ import pytest
 from cart.clock import ManualClock
 from cart.edge.frame_log import INDEX, line_of, read_index
 from cart.edge.player import PAUSE_NS_MAX, FilmPlayer, RecordingPlayer, player_of
+from tests.films import film, is_open
 
 SIZE = (64, 48)
 MS = 1_000_000
@@ -90,21 +91,26 @@ def test_a_frame_that_is_missing_is_said_so(tmp_path):
         player.next_frame(0)
 
 
-def film(tmp_path, frames, frames_per_s):
-    path = tmp_path / "film.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), frames_per_s, SIZE)
-    if not writer.isOpened():
-        pytest.skip("this OpenCV writes no video")
-    for number in range(frames):
-        writer.write(np.full((SIZE[1], SIZE[0], 3), 10 * number, np.uint8))
-    writer.release()
-    return path
+def film_of(tmp_path, frames, frames_per_s):
+    """Write a film whose frames are as light as their number times ten."""
+    pictures = (np.full((SIZE[1], SIZE[0], 3), 10 * number, np.uint8) for number in range(frames))
+    return film(tmp_path, pictures, frames_per_s)
 
 
 def test_a_film_is_played_at_its_own_rate_the_newest_frame_first_and_begins_again(tmp_path):
     clock = ManualClock(t_ns=10**9)
-    player = FilmPlayer(film(tmp_path, 8, 25), *SIZE, 15, clock)
+    player = FilmPlayer(film_of(tmp_path, 8, 25), *SIZE, 15, clock)
     assert numbers(player, clock, [0, 39, 40, 125, 285, 320]) == [0, None, 1, 3, 7, 0]
+
+
+def test_a_film_that_is_closed_lets_go_of_its_file(tmp_path):
+    path = film_of(tmp_path, 8, 25)
+    player = FilmPlayer(path, *SIZE, 15, ManualClock())
+    assert is_open(path)
+    player.close()
+    assert not is_open(path)
+    with pytest.raises(OSError, match="closed"):
+        player.next_frame(0)
 
 
 @pytest.mark.parametrize("name", ["nothing.avi", "text.avi"])

@@ -3,7 +3,6 @@
 import queue
 import threading
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,22 +14,17 @@ from cart.edge.systemd import Notifier
 from cart.vision import process
 from cart.vision.crops import Crops
 from cart.vision.frames import Watcher
+from tests.films import film
 
 WAIT_S = 30
 SETTINGS = CameraSettings(320, 240, 50)
 
 
 @pytest.fixture
-def film(tmp_path):
+def short_film(tmp_path):
     """A camera that is pulled out after a second: a film that ends."""
-    path = tmp_path / "film.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 50, (320, 240))
-    if not writer.isOpened():
-        pytest.skip("this OpenCV writes no video")
-    for _ in range(50):
-        writer.write(np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8))
-    writer.release()
-    return path
+    picture = np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)
+    return film(tmp_path, [picture] * 50, 50)
 
 
 def next_of(events, kind):
@@ -40,7 +34,7 @@ def next_of(events, kind):
             return event
 
 
-def test_a_camera_that_is_pulled_out_is_a_lost_source_and_back_when_it_is_put_back(tmp_path, film, caplog):
+def test_a_camera_that_is_pulled_out_is_a_lost_source_and_back_when_it_is_put_back(tmp_path, short_film, caplog):
     clock, events = SystemClock(), queue.Queue()
     stop, plugged = threading.Event(), threading.Event()
     plugged.set()
@@ -53,7 +47,7 @@ def test_a_camera_that_is_pulled_out_is_a_lost_source_and_back_when_it_is_put_ba
         if not plugged.is_set():
             raise OSError("no such device")
         plugged.clear()  # it is pulled out while this film plays
-        return VideoCamera(str(film), SETTINGS, clock)
+        return VideoCamera(str(short_film), SETTINGS, clock)
 
     thread = threading.Thread(target=process.watch, args=(opened, watcher, lambda: None, stop, Notifier("")))
     thread.start()
