@@ -58,13 +58,16 @@ def variable_of(gtin: str, layouts: Sequence[str]) -> Variable | None:
 
 
 def is_layout(layout: str) -> bool:
-    """Return True if the text can be used as a layout."""
+    """Return True if the text can be used as a layout.
+
+    Only numbers that begin with 02 or 2 hold a price or a mass: every other number of a till is that of a product.
+    """
     values = set(layout) & set("PW")
     return (
         len(layout) == 13
         and layout[-1] == "K"
         and layout.count("K") == 1
-        and layout[0] in "02"
+        and layout.startswith(("02", "2"))
         and set(layout) <= set("0123456789XIVPWK")
         and len(values) == 1
         and "I" in layout

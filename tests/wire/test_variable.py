@@ -56,7 +56,7 @@ def test_every_layout_of_the_table_is_one():
 @pytest.mark.parametrize(
     "layout",
     ["", "2IIIIIIPPPPPKK", "2IIIIIIPPPWWK", "2IIIIIIIIIIIK", "4IIIIIIPPPPPK", "2IIIIVVPPPPPK", "2IIIIIVVPPPPK",
-     "2IIIIIIPPPPPP", "2IIIIIVPPPIIK", "2XXXXXXPPPPPK"],
+     "2IIIIIIPPPPPP", "2IIIIIVPPPIIK", "2XXXXXXPPPPPK", "00IIIIIPPPPPK", "0XIIIIIPPPPPK"],
 )  # fmt: skip
 def test_what_is_no_layout_is_refused(layout):
     assert not is_layout(layout)
