@@ -16,7 +16,7 @@ import cv2
 
 from cart.core.effects import KeepCrop
 from cart.vision.spool import Full, Spool
-from cart.wire.sealed_picture import About, inside
+from cart.wire.sealed_picture import TEXT_MAX, About, inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,8 @@ class Crops:
     def keep(self, request: KeepCrop) -> Path | None:
         """Seal the picture of a pass into the spool and return its file, or None where that cannot be done.
 
-        A picture that was kept already is not kept twice, however many reasons there are.
+        A picture that was kept already is not kept twice, however many reasons there are; a better one of the same pass
+        that came since is another picture.
         """
         best = self._ring.get(request.track)
         if best is None:
@@ -92,7 +93,7 @@ class Crops:
             log.debug("CROP-NO-KEY: the picture of pass %d is dropped", request.track)
             return None
         if best.file is None:
-            about = About(self._cart, request.track, request.reason[:128], self._clock.wall_ms())
+            about = About(self._cart, request.track, request.reason[:TEXT_MAX], self._clock.wall_ms())
             try:
                 best.file = self._spool.put(request.track, self._seal(inside(about, best.as_jpeg())))
             except (OSError, Full) as error:

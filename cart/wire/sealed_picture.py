@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass
 
 MAGIC = b"cart-picture-1 "
 FILE_BYTES_MAX = 1_000_000
-_HEAD = re.compile(rb"cart-picture-1 ([0-9a-f]{16})\n")
-_TEXT_MAX = 128
+TEXT_MAX = 128
+"""Longest id of a cart and reason, in characters."""
+
+_HEAD = re.compile(MAGIC + rb"([0-9a-f]{16})\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def opened(data: bytes) -> tuple[About, bytes]:
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError("no line about the picture") from error
     texts, numbers = (about.cart, about.reason), (about.track, about.wall_ms)
-    if not all(isinstance(text, str) and len(text) <= _TEXT_MAX for text in texts):
+    if not all(isinstance(text, str) and len(text) <= TEXT_MAX for text in texts):
         raise ValueError("no cart or reason")
     if not all(type(number) is int and 0 <= number < 1 << 63 for number in numbers):
         raise ValueError("no pass or time")
