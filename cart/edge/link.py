@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from cart.core.effects import Effect, KeepCrop
 from cart.core.events import SCORES_MAX, TEXT_MAX, Classified, Sighted, SourceBack, SourceLost, VisionAlive
+from cart.core.odds import LIMIT_MILLINAT
 from cart.faults import Fault
 from cart.wire.codec import decode, encode
 
@@ -34,7 +35,6 @@ SILENCE_NS = 2_000_000_000
 
 WAIT_S = 0.2
 PENDING_MAX = 64
-MILLINAT_MAX = 20_000
 LABEL_MAX = 128
 ENGINES_MAX = 4
 
@@ -231,7 +231,7 @@ def _check_sighted(event: Sighted) -> None:
 
 def _check_classified(event: Classified) -> None:
     values = (*(value for _, value in event.scores), event.none_millinat, event.rest_millinat)
-    if len(event.scores) > SCORES_MAX or any(abs(value) > MILLINAT_MAX for value in values):
+    if len(event.scores) > SCORES_MAX or any(abs(value) > LIMIT_MILLINAT for value in values):
         raise ValueError("scores out of range")
     if any(len(label) > LABEL_MAX for label, _ in event.scores) or event.direction not in ("", "in", "out"):
         raise ValueError("not a label or direction")

@@ -41,6 +41,8 @@ FAST_PERMILLE = 60
 ONLY_CODES = pace.Tasks(strips=True, matrix=False, look=False)
 
 LEFTOVERS_A_PASS, LEFTOVERS_MAX = 3, 9
+"""Regions kept to be read when nothing moves: the sharpest of each pass, the newest of all; the oldest are dropped."""
+
 CUT_WORTH = 0.3
 """What a picture is worth that a side of the view cuts, of one that shows the thing whole."""
 

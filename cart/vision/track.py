@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cart.core.events import SCORES_MAX
+from cart.core.odds import LIMIT_MILLINAT, clip
 from cart.vision.overlap import SHORT
 from cart.vision.reader import Read
 from cart.wire.gs1 import RETAIL
@@ -24,7 +25,6 @@ MOVED_PX = 24
 LOOKS_MAX = 2
 """Independent looks that all frames of one pass are worth together at most."""
 
-MILLINAT_MAX = 20_000
 CODES_MAX = 16
 """Codes kept for one pass; a wall of labels must not fill the memory."""
 
@@ -137,7 +137,7 @@ def pooled(passing: Passing, none_label: str) -> tuple[tuple[tuple[str, int], ..
     """
     assert passing.frames > 0
     looks = min(passing.frames, LOOKS_MAX)
-    evidence = {label: _clipped(total * looks // passing.frames) for label, total in passing.sums.items()}
+    evidence = {label: clip(total * looks // passing.frames) for label, total in passing.sums.items()}
     none = evidence.pop(none_label, 0)
     ranked = sorted(evidence.items(), key=lambda item: (-item[1], item[0]))
     others = [value for _, value in ranked[SCORES_MAX:]]
@@ -160,13 +160,9 @@ def _counted(counts: Mapping[tuple[str, str], int], key: tuple[str, str]) -> Map
 def _log_mean(millinats: list[int]) -> int:
     """Return the millinats of the mean likelihood; of none at all the lower limit."""
     if not millinats:
-        return -MILLINAT_MAX
+        return -LIMIT_MILLINAT
     total = sum(math.exp(value / 1_000) for value in millinats)
-    return _clipped(round(1_000 * math.log(total / len(millinats))))
-
-
-def _clipped(millinats: int) -> int:
-    return max(-MILLINAT_MAX, min(MILLINAT_MAX, millinats))
+    return clip(round(1_000 * math.log(total / len(millinats))))
 
 
 def _middle(read: Read) -> tuple[float, float]:

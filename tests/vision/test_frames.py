@@ -17,7 +17,8 @@ from cart.vision import frames, process
 from cart.vision.crops import Crops
 from cart.vision.frames import LOOKS_A_PASS, Watcher
 from cart.vision.motion import Box
-from cart.vision.reader import Verdict, available_engines
+from cart.vision.reader import Verdict, available_engines, verdict
+from cart.vision.track import TRIES_MAX
 
 ENGINES = available_engines(thorough=False)
 CODE = "9506000134352"
@@ -158,8 +159,7 @@ def test_of_two_pictures_of_a_thing_the_sharp_whole_and_large_one_is_worth_more(
 
 
 def test_a_process_that_was_restarted_goes_on_with_higher_pass_numbers():
-    bench = Bench(engines=[], look=lambda picture: {"none": 0})
-    bench.watcher = Watcher([], lambda picture: {"none": 0}, bench.crops, bench.clock, bench.sent.append, after=7_000)
+    bench = Bench(engines=[], look=lambda picture: {"none": 0}, after=7_000)
     assert {event.track for event in bench.carry().of(Classified)} == {7_001}
 
 
@@ -175,7 +175,10 @@ def test_with_nothing_moving_no_engine_is_asked():
     assert bench.of(VisionAlive)[-1].engines == ("forbidden",)
 
 
-def test_a_systematic_misread_is_refused_and_no_longer_checked():
+def test_a_systematic_misread_is_refused_and_no_longer_checked(monkeypatch):
+    checked = []
+    monkeypatch.setattr(frames, "verdict", lambda grey, raw: checked.append(grey) or verdict(grey, raw))
+
     class Liar:
         name = "liar"
 
@@ -186,6 +189,8 @@ def test_a_systematic_misread_is_refused_and_no_longer_checked():
 
     bench = Bench(engines=[Liar()]).carry(code="")
     assert bench.of(Sighted) == []
+    # In one frame it is held against several places; the pass has twenty frames and more.
+    assert len({id(grey) for grey in checked}) == TRIES_MAX
 
 
 @needs_engine
