@@ -1,7 +1,7 @@
 """How well a camera sees: pixel size, sharpness and light by the printed target (`cart.wire.target`), rate by frames.
 
-What the readers need is known (docs: barcode limits): 0.22 mm a pixel, blur of at most 0.6 of the thinnest bar, 2 px of
-motion during the exposure. Functions on arrays and values; nothing here opens a camera.
+What the readers need (docs/OPERATING.md, "The camera"): 0.22 mm a pixel, blur of at most 0.6 of the thinnest bar, 2 px
+of motion during the exposure. Functions on arrays and values; nothing here opens a camera.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from cart.wire.target import module_um_of
 SAMPLES_PER_MODULE = 12
 QUIET_MODULES = 3
 BLURS_MODULES = tuple(0.05 * step for step in range(2, 41))
-BURNT, BURNT_SHARE_MAX = 250, 0.02
+BURNT = 250
+"""Grey level from which on the sensor cannot tell how much lighter a place is."""
 
 
 class Seen(NamedTuple):
@@ -130,7 +131,8 @@ def _blurred(signal: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _with_target(general: Figures, seen: Sequence[Seen]) -> Figures:
-    # The widest codes are measured best, and are read by every camera that is of any use.
+    # Each code tells the size of a pixel. The blur is the lens's where it is least: the widest code shows it best, for
+    # its bars hide the least of it, and every camera that is of any use reads that one.
     pixel_um = median(code.module_um / code.module_px for code in seen)
     return replace(
         general,
