@@ -28,14 +28,13 @@ import numpy as np
 from cart import config
 from cart.clock import SystemClock
 from cart.commands.config import file_in_use
+from cart.commands.numbers import MILLION, whole
 from cart.edge.frame_log import ABOUT, INDEX, line_of
 from cart.faults import EXIT_FAILED, EXIT_HARDWARE, EXIT_OK, EXIT_USAGE, Fault
 from cart.ports import Frame, FrameSource
 from cart.vision import motion
-from cart.vision.process import open_camera
+from cart.vision.process import FRAME_TIMEOUT_MS, SILENT_TIMEOUTS_MAX, open_camera
 
-TIMEOUT_MS = 500
-SILENT_MAX = 6
 LEAD_FRAMES, TAIL_FRAMES = 8, 8
 """Frames of the empty view that are kept before and after each pass: a player's motion gate needs them."""
 
@@ -187,15 +186,15 @@ def _recorded(source: FrameSource, session: Session, args: argparse.Namespace, s
     end_ns = clock.monotonic_ns() + args.seconds * NS_PER_S if args.seconds else None
     silent, told_ns = 0, 0
     try:
-        while not stop.is_set() and silent < SILENT_MAX and (end_ns is None or clock.monotonic_ns() < end_ns):
-            frame = source.next_frame(TIMEOUT_MS)
+        while not stop.is_set() and silent < SILENT_TIMEOUTS_MAX and (end_ns is None or clock.monotonic_ns() < end_ns):
+            frame = source.next_frame(FRAME_TIMEOUT_MS)
             silent = silent + 1 if frame is None else 0
             if frame is not None:
                 see(frame)
             if clock.monotonic_ns() - told_ns > NS_PER_S:
                 told_ns = clock.monotonic_ns()
                 _progress(session)
-        if silent >= SILENT_MAX:
+        if silent >= SILENT_TIMEOUTS_MAX:
             code = _said("CAMERA-MISSING: the camera gives no more frames; next: cart camera test", EXIT_HARDWARE)
     except Full as error:
         code = _said(error, EXIT_FAILED)
@@ -234,21 +233,16 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="record_frames", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    count = whole(1, MILLION)
     parser.add_argument("out", type=Path, metavar="DIR", help="where the sessions go")
     parser.add_argument("--config", metavar="FILE", help="default: $CART_CONFIG, then /etc/cart/cart.toml")
     parser.add_argument("--device", metavar="DEVICE", help="instead of [camera] device")
-    parser.add_argument("--seconds", type=_count, default=0, metavar="N", help="end after so long")
-    parser.add_argument("--max-mb", type=_count, default=2_000, metavar="N", help="of this session (default 2000)")
+    parser.add_argument("--seconds", type=count, default=0, metavar="N", help="end after so long")
+    parser.add_argument("--max-mb", type=count, default=2_000, metavar="N", help="of this session (default 2000)")
     parser.add_argument("--all", action="store_true", help="every frame, not only those of passes")
     parser.add_argument("--code", default="", metavar="DIGITS", help="the code on what is carried")
     parser.add_argument("--note", default="", metavar="TEXT", help="kept with the recording: speed, light, who")
     return parser.parse_args(argv)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 1 to 1000000")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from cart.commands.numbers import MILLION, whole
 from tools.measuring import ROOT, NotMeasured, finished
 from tools.python_313 import interpreter
 
@@ -53,7 +54,9 @@ ENVIRONMENTS = {
 def main(argv: list[str] | None = None) -> int:
     """Compare, or embed; 1 where the runtimes do not agree, 2 where they cannot be compared."""
     parser = argparse.ArgumentParser(prog="python -m tools.runtimes", description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=int, default=PHOTOS, metavar="N", help=f"of val, default {PHOTOS}")
+    parser.add_argument(
+        "--photos", type=whole(1, MILLION), default=PHOTOS, metavar="N", help=f"of val, default {PHOTOS}"
+    )
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "grocery", metavar="DIR")
     parser.add_argument("--embed", type=Path, metavar="FILE", help="embed in this Python, and write FILE")
     parser.add_argument("--make", action="store_true", help="make the environments, and stop")

@@ -19,6 +19,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from cart.commands import bench_vision
+from cart.commands.numbers import MILLION, whole
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 
 
@@ -41,25 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_weigh(verbs: argparse._SubParsersAction) -> None:
+    count = whole(0, MILLION)
     weigh = verbs.add_parser("weigh", help="measure the weight on simulated carts: found, delay, error, false, cost")
     weigh.add_argument("--seed", type=int, default=1, help="of everything random in the world (default 1)")
-    weigh.add_argument("--scenes", type=_count, metavar="N", help="with nine changes, in each class of motion")
-    weigh.add_argument("--quiet-s", type=_count, metavar="N", help="seconds without a change, in each class of motion")
-    weigh.add_argument("--cases", type=_count, metavar="N", help="how often each other case is played")
-    weigh.add_argument("--landings", type=_count, metavar="N", help="scenes on four cells: where things land")
+    weigh.add_argument("--scenes", type=count, metavar="N", help="with nine changes, in each class of motion")
+    weigh.add_argument("--quiet-s", type=count, metavar="N", help="seconds without a change, in each class of motion")
+    weigh.add_argument("--cases", type=count, metavar="N", help="how often each other case is played")
+    weigh.add_argument("--landings", type=count, metavar="N", help="scenes on four cells: where things land")
     weigh.add_argument("--motion", nargs="+", metavar="NAME", help="only these: standing, strolling, tiles")
     weigh.add_argument("--quick", action="store_true", help="a minute's worth instead of five")
     weigh.add_argument("--world", type=Path, metavar="FILE", help="parameters of another world (TOML)")
     weigh.add_argument("--print-world", action="store_true", help="print the world as such a file, and end")
     weigh.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with traces")
     weigh.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
-
-
-def _count(text: str) -> int:
-    """Return a whole number from 0 to a million."""
-    if not text.isdecimal() or int(text) > 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 0 to 1000000")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

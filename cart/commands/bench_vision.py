@@ -8,12 +8,14 @@ was named with --only could not be measured.
 import argparse
 from pathlib import Path
 
+from cart.commands.numbers import MILLION, whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what `cart bench vision` takes."""
     parser.add_argument("--only", nargs="+", choices=_names(), metavar="PART", help=f"of {', '.join(_names())}")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with barcodes/ and grocery/")
-    parser.add_argument("--frames", type=_count, metavar="N", help="generated frames near the limit")
+    parser.add_argument("--frames", type=whole(1, MILLION), metavar="N", help="generated frames near the limit")
     parser.add_argument("--seed", type=int, default=1, help="of the generated frames (default 1)")
     parser.add_argument("--quick", action="store_true", help="a minute's worth: every sixth photo, few frames")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with the misses")
@@ -31,10 +33,3 @@ def _names() -> list[str]:
     from cart.vision.bench.sections import SECTIONS
 
     return [section.name for section in SECTIONS]
-
-
-def _count(text: str) -> int:
-    """Return a whole number from 1 to a million."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 1 to 1000000")
-    return int(text)

@@ -21,9 +21,13 @@ import numpy as np
 
 from cart.clock import NS_PER_MS, SystemClock
 from cart.commands import camera_test
+from cart.commands.numbers import whole
 from cart.edge.classifier import Classifier, model_dir_of
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from cart.vision import classify, photo, scanned
+from cart.vision.reader import Read, read_photo
+from cart.wire.gs1 import Contents, contents_of
+from cart.wire.variable import LAYOUTS, variable_of
 
 SCORES_SHOWN = 5
 SUGGESTIONS_MAX = 3
@@ -38,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verbs.add_parser("test", help=text.splitlines()[0], description=text, formatter_class=raw)
     )
     read = verbs.add_parser("read", help="print the codes on photos")
-    read.add_argument("--variable", choices=_layouts(), metavar="LAYOUT", help=f"price or mass inside numbers that"
-                      f" begin with 2, as agreed on there: {', '.join(_layouts())}")  # fmt: skip
+    read.add_argument("--variable", choices=list(LAYOUTS), metavar="LAYOUT", help=f"price or mass inside numbers that"
+                      f" begin with 2, as agreed on there: {', '.join(LAYOUTS)}")  # fmt: skip
     sort = verbs.add_parser("classify", help="print what photos show")
     agree = verbs.add_parser("agree", help="print whether photos fit a label")
     agree.add_argument(
@@ -48,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     agree.add_argument("--label", required=True, metavar="LABEL", help="a label of the model, such as Banana")
     for sub in (sort, agree):
         sub.add_argument("--model-dir", default="", metavar="DIR", help="default: the packaged model")
-        sub.add_argument("--threads", type=_threads, default=1, metavar="N", help="CPU threads, default 1")
+        sub.add_argument("--threads", type=whole(1, 64), default=1, metavar="N", help="CPU threads, default 1")
     for sub in (read, sort, agree):
         sub.add_argument("photos", nargs="+", metavar="PHOTO", help="JPEG, PNG or whatever else OpenCV reads")
 
@@ -59,10 +63,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(args: argparse.Namespace) -> int:
-    from cart.vision.reader import Read, read_photo
-    from cart.wire.gs1 import Contents, contents_of
-    from cart.wire.variable import LAYOUTS, variable_of
-
     def fields(read: Read) -> Fields:
         told = contents_of(read.symbology, read.text, gs1=read.gs1)
         holds = {name: value for name, value in asdict(told).items() if value != getattr(Contents(), name)}
@@ -136,16 +136,3 @@ def _unknown(label: str, labels: tuple[str, ...]) -> str:
     near = [by_lower[name] for name in difflib.get_close_matches(wanted, by_lower, SUGGESTIONS_MAX)]
     hint = f"did you mean {', '.join(near)}?" if near else "labels.json beside the model lists them"
     return f"no label {label!r}: {hint}"
-
-
-def _layouts() -> list[str]:
-    from cart.wire.variable import LAYOUTS
-
-    return list(LAYOUTS)
-
-
-def _threads(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 64:
-        raise argparse.ArgumentTypeError("1 to 64")
-    return value

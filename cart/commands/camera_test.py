@@ -20,6 +20,7 @@ from cart import config
 from cart.clock import SystemClock
 from cart.commands.config import file_in_use
 from cart.commands.doctor import state_home
+from cart.commands.numbers import whole
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Fault
 from cart.findings import BAD, OK, SIMULATED, WARN, Finding
 
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 FRAMES_MEASURED = 3
 """Frames in which the target is looked for: a third of a second of work each."""
 
-TIMEOUT_MS = 500
-SILENT_MAX = 6
 NS_PER_S = 1_000_000_000
 
 RATE_SHARE_MIN = 0.9
+NOMINAL_BAR_UM = 330
+"""Thinnest bar of an EAN-13 or UPC-A of nominal size, 100 %."""
+
 PIXEL_UM_MAX, PIXEL_UM_BAD = 220, 240
 """1.5 px for the thinnest bar of a code of nominal size; beyond the second figure such codes are mostly lost."""
 
@@ -55,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", type=_device, metavar="DEVICE", help="another than [camera] device, in the same words"
     )
-    parser.add_argument("--seconds", type=_seconds, default=3, metavar="N", help="how long, 1 to 600 (default 3)")
+    parser.add_argument("--seconds", type=whole(1, 600), default=3, metavar="N", help="how long, 1 to 600 (default 3)")
     parser.add_argument("--target", type=Path, metavar="FILE.svg", help="write the target to be printed, and end")
     parser.add_argument("--save", type=Path, metavar="FILE.png", help="also write the last frame")
     parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
@@ -122,7 +124,7 @@ def _size(seen: "Figures", camera: config.Camera) -> Finding:
 
 
 def _fineness(pixel_um: float, width_px: int) -> Finding:
-    text = f"{pixel_um:.0f} um a pixel, {330 / pixel_um:.2f} px for the thinnest bar of a nominal code,"
+    text = f"{pixel_um:.0f} um a pixel, {NOMINAL_BAR_UM / pixel_um:.2f} px for the thinnest bar of a nominal code,"
     text += f" {pixel_um * width_px / 1_000:.0f} mm across"
     mend = f"nearer or a longer lens, to {PIXEL_UM_MAX} um a pixel; on a Pi also [camera] crop_permille"
     if pixel_um <= PIXEL_UM_MAX:
@@ -194,13 +196,15 @@ def _taken(source: "FrameSource", seconds: int) -> tuple[list["np.ndarray"], lis
     """Return the last frames, grey, and the times of all that came in so many seconds."""
     import cv2
 
+    from cart.vision.process import FRAME_TIMEOUT_MS, SILENT_TIMEOUTS_MAX
+
     clock = SystemClock()
     end_ns = clock.monotonic_ns() + seconds * NS_PER_S
     newest: list[np.ndarray] = []
     times_ns: list[int] = []
     silent = 0
-    while clock.monotonic_ns() < end_ns and silent < SILENT_MAX:
-        frame = source.next_frame(TIMEOUT_MS)
+    while clock.monotonic_ns() < end_ns and silent < SILENT_TIMEOUTS_MAX:
+        frame = source.next_frame(FRAME_TIMEOUT_MS)
         if frame is None:
             silent += 1
             continue
@@ -227,11 +231,13 @@ def _saved(path: Path, grey: "np.ndarray") -> bool:
 
     try:
         done, data = cv2.imencode(path.suffix or ".png", grey)
-        path.write_bytes(data.tobytes() if done else b"")
-        return bool(done)
+        if not done:
+            raise OSError("OpenCV cannot write this kind of picture")
+        path.write_bytes(data.tobytes())
     except (OSError, cv2.error) as error:
         print(f"cart camera test: {path}: {error}", file=sys.stderr)
         return False
+    return True
 
 
 def _rounded(seen: "Figures") -> dict[str, float | int | None]:
@@ -245,9 +251,3 @@ def _print(found: list[Finding]) -> None:
             print(f"{'':12}-> {finding.mend}")
     bad = sum(finding.state == BAD for finding in found)
     print(f"{bad} to mend" if bad else "nothing has to be mended")
-
-
-def _seconds(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 600:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 1 to 600")
-    return int(text)

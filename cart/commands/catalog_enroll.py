@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cart.clock import NS_PER_MS, SystemClock
+from cart.commands.numbers import whole
 from cart.core.catalog import Catalog, Product
 from cart.faults import EXIT_OK, Fault
 
@@ -36,12 +37,10 @@ if TYPE_CHECKING:
     from cart.vision.enroll_photos import Named
 
 MODELS = "models"
-NETWORK = "backbone_int8.tflite"
 ABOUT = "about.json"
 CURRENT, PACKAGE = "current", "package"
 CAMERA_PHOTOS, CAMERA_LIMIT_S = 16, 60
 PHOTOS_MAX = 200
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="photo files, or folders of them")
     parser.add_argument("--camera", action="store_true", help="take the photos with the camera of [camera]")
     parser.add_argument("--although", default="", metavar="LABEL", help="another product, though it looks like LABEL")
-    parser.add_argument("--threads", type=int, default=1, choices=range(1, 65), metavar="N", help="default 1")
+    parser.add_argument("--threads", type=whole(1, 64), default=1, metavar="N", help="default 1")
     add_common(parser)
     parser.set_defaults(error=parser.error)
 
@@ -219,6 +218,8 @@ def _from_files(paths: Sequence[Path]) -> list[Named]:
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
+    from cart.edge.player import SUFFIXES
+
     found = []
     for path in paths:
         try:
@@ -278,10 +279,11 @@ def _embedded(photos: list[Named], network: Classifier) -> np.ndarray:
 
 
 def _saved(store: ModelStore, base: Path, model: Model, what: str, clock: SystemClock) -> Path:
+    from cart.edge.classifier import NETWORK_FILE
     from cart.vision.enroll import files
 
     about = {"what": what, "from": str(base), "made_ms": clock.wall_ms()}
-    network = {NETWORK: (base / NETWORK).read_bytes()}
+    network = {NETWORK_FILE: (base / NETWORK_FILE).read_bytes()}
     return store.add({**network, **files(model), ABOUT: json.dumps(about).encode()})
 
 

@@ -1,0 +1,17 @@
+"""Numbers on the command line, refused with the range that they must be in."""
+
+import argparse
+from collections.abc import Callable
+
+MILLION = 1_000_000
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what makes a whole number, `least` to `most`, both >= 0, of an argument; for `type=` of argparse."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, {least} to {most}")
+        return int(text)
+
+    return number
