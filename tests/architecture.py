@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "cart/scale_checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults",
                              "cart.findings"),
     "cart/findings.py": ("cart.faults",),
+    "cart/arguments.py": (),
     "cart/clock.py": (),
     "cart/config.py": ("cart.config_text", "cart.faults"),
     "cart/config_text.py": (),

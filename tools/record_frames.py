@@ -26,9 +26,9 @@ import cv2
 import numpy as np
 
 from cart import config
+from cart.arguments import MILLION, whole
 from cart.clock import SystemClock
 from cart.commands.config import file_in_use
-from cart.commands.numbers import MILLION, whole
 from cart.edge.frame_log import ABOUT, INDEX, line_of
 from cart.faults import EXIT_FAILED, EXIT_HARDWARE, EXIT_OK, EXIT_USAGE, Fault
 from cart.ports import Frame, FrameSource

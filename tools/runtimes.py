@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from cart.commands.numbers import MILLION, whole
+from cart.arguments import MILLION, whole
 from tools.measuring import ROOT, NotMeasured, finished
 from tools.python_313 import interpreter
 

@@ -2,5 +2,4 @@
 
 A module offers `add_arguments(parser)` and `run(args) -> int` (0 ok, 1 failed check, 2 usage, 3 configuration,
 4 hardware); its docstring is the text that `cart VERB --help` prints. The table of verbs is in `cart/__main__.py`.
-`numbers` is what several of them take.
 """

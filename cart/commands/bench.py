@@ -18,8 +18,8 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+from cart.arguments import MILLION, whole
 from cart.commands import bench_vision
-from cart.commands.numbers import MILLION, whole
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 
 

@@ -8,7 +8,7 @@ was named with --only could not be measured.
 import argparse
 from pathlib import Path
 
-from cart.commands.numbers import MILLION, whole
+from cart.arguments import MILLION, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", choices=_names(), metavar="PART", help=f"of {', '.join(_names())}")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with barcodes/ and grocery/")
     parser.add_argument("--frames", type=whole(1, MILLION), metavar="N", help="generated frames near the limit")
+    parser.add_argument("--ours", action="store_true", help="codes by our reader alone, beside no other: faster")
     parser.add_argument("--seed", type=int, default=1, help="of the generated frames (default 1)")
     parser.add_argument("--quick", action="store_true", help="a minute's worth: every sixth photo, few frames")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with the misses")

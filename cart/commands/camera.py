@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cart.arguments import whole
 from cart.clock import NS_PER_MS, SystemClock
 from cart.commands import camera_test
-from cart.commands.numbers import whole
 from cart.edge.classifier import Classifier, model_dir_of
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from cart.vision import classify, photo, scanned

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cart import config
+from cart.arguments import whole
 from cart.clock import SystemClock
 from cart.commands.config import file_in_use
 from cart.commands.doctor import state_home
-from cart.commands.numbers import whole
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Fault
 from cart.findings import BAD, OK, SIMULATED, WARN, Finding
 

@@ -20,8 +20,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cart.arguments import whole
 from cart.clock import NS_PER_MS, SystemClock
-from cart.commands.numbers import whole
 from cart.core.catalog import Catalog, Product
 from cart.faults import EXIT_OK, Fault
 

@@ -1,4 +1,4 @@
-"""Numbers on the command line, refused with the range that they must be in."""
+"""Values of the command line that several verbs and tools take, refused with the form that they must have."""
 
 import argparse
 from collections.abc import Callable

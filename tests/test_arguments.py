@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from cart.commands.numbers import whole
+from cart.arguments import whole
 
 
 @pytest.mark.parametrize("text", ["1", "64", "007"])
