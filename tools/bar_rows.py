@@ -1,6 +1,5 @@
 """The rows of `./tools/bars`: each function measures one figure, or raises NotMeasured with the reason."""
 
-import os
 import resource
 import subprocess
 import tempfile
@@ -11,7 +10,6 @@ from tools.measuring import PYTHON, ROOT, NotMeasured, bar, cart, field, finishe
 from tools.python_313 import environment
 from tools.units import exposure, systemd_analyze
 
-SHARED = Path(os.environ.get("CART_SHARED") or ROOT.parent / "shared") / "data"
 RECORDINGS = ROOT / "tests" / "recordings"
 TRIP_TIMEOUT_S = 240
 

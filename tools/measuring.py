@@ -1,6 +1,7 @@
 """What `./tools/bars` measures with: the registry of bars, and how their commands are run."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv" / "bin" / "python"
+
+SHARED = Path(os.environ.get("CART_SHARED") or ROOT.parent / "shared") / "data"
+"""The photos that are not in the repository."""
 
 PASS, MISS, NOT_MEASURED = "pass", "miss", "not measured"
 TRIP_TIMEOUT_S = 240
@@ -91,12 +95,15 @@ def measured(b: Bar, *, wanted: bool = False) -> Row:
     return Row(b.name, b.what, figure, limit, PASS if b.met_by(figure) else MISS, b.command)
 
 
-def cart(*words: str, timeout_s: int = 60) -> subprocess.CompletedProcess:
-    """Run `cart WORDS...`; a verb that is not there yet is a reason not to measure."""
+def cart(*words: str, timeout_s: int = 60, shown: bool = False) -> subprocess.CompletedProcess:
+    """Run `cart WORDS...`; a verb that is not there yet is a reason not to measure.
+
+    shown  what it writes to stderr is not kept but seen: the progress of a long one
+    """
     verb = words[0]
     if not (ROOT / "cart" / "commands" / f"{verb}.py").exists():
         raise NotMeasured(f"`cart {verb}` does not exist yet")
-    return finished([str(PYTHON), "-m", "cart", *words], timeout_s)
+    return finished([str(PYTHON), "-m", "cart", *words], timeout_s, shown=shown)
 
 
 def tool(module: str, *words: str, timeout_s: int = 600) -> subprocess.CompletedProcess:
@@ -106,10 +113,11 @@ def tool(module: str, *words: str, timeout_s: int = 600) -> subprocess.Completed
     return finished([str(PYTHON), "-m", f"tools.{module}", *words], timeout_s)
 
 
-def finished(command: list[str], timeout_s: int) -> subprocess.CompletedProcess:
+def finished(command: list[str], timeout_s: int, *, shown: bool = False) -> subprocess.CompletedProcess:
     """Return the finished process; a time limit is a reason not to measure."""
+    stderr = None if shown else subprocess.PIPE
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, cwd=ROOT)
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True, timeout=timeout_s, cwd=ROOT)
     except subprocess.TimeoutExpired:
         raise NotMeasured(f"took more than {timeout_s} s") from None
 

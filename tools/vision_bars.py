@@ -8,11 +8,11 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tools.measuring import ROOT, NotMeasured, bar, cart, field, finished, scope, tool
+from tools.measuring import SHARED, NotMeasured, bar, cart, field, finished, scope, tool
 
-SHARED = ROOT.parent / "shared" / "data"
 EVAL = "python -m tools.eval_classifier -o json"
 TRAIN = "~/.cache/smart-cart/train-venv/bin/python tools/train_classifier.py --out DIR -o json"
+GROCERY = SHARED / "grocery"
 TRAIN_TIMEOUT_S = 8 * 3_600
 
 
@@ -22,9 +22,9 @@ TRAIN_TIMEOUT_S = 8 * 3_600
 @cache
 def evaluated() -> subprocess.CompletedProcess:
     """Measure the packaged classifier once for its rows."""
-    if not (SHARED / "grocery").is_dir():
+    if not GROCERY.is_dir():
         raise NotMeasured("the shared photos are not there")
-    return tool("eval_classifier", "-o", "json")
+    return tool("eval_classifier", "-o", "json", "--data", str(GROCERY))
 
 
 @bar("model-top1", "classifier on val, network and head that learnt none of it: fine top-1", ">=", 90, "%", EVAL)
@@ -107,7 +107,9 @@ RUNTIMES = "python -m tools.runtimes -o json"
 @cache
 def runtimes() -> subprocess.CompletedProcess:
     """Compare the runtimes once for their rows."""
-    return tool("runtimes", "-o", "json", "--photos", "296" if scope.full else "24", timeout_s=1_800)
+    return tool(
+        "runtimes", "-o", "json", "--data", str(GROCERY), "--photos", "296" if scope.full else "24", timeout_s=1_800
+    )
 
 
 @bar("runtimes-products", "tflite-runtime 2.14 beside ai-edge-litert, 24 val photos (296 with --full): clearly another"
@@ -133,7 +135,7 @@ def trained() -> subprocess.CompletedProcess:
     if not python.exists():
         raise NotMeasured("no training environment; see tools/train_classifier.py")
     out = Path.home() / ".cache" / "smart-cart" / "measured-model"
-    command = [str(python), "tools/train_classifier.py", "--out", str(out), "-o", "json"]
+    command = [str(python), "tools/train_classifier.py", "--data", str(GROCERY), "--out", str(out), "-o", "json"]
     return finished(command, TRAIN_TIMEOUT_S)
 
 
