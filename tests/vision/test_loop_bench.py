@@ -9,7 +9,7 @@ import pytest
 
 from cart.core.events import Sighted
 from cart.vision.bench import load, moving, passes
-from cart.vision.bench.sections import Plan
+from cart.vision.bench.sections import NotThere, Plan
 from cart.vision.reader import available_engines, read_photo
 from tools import loop_bars
 from tools.measuring import BARS, NOT_MEASURED, measured
@@ -118,6 +118,12 @@ def test_the_process_is_measured_at_rest_and_with_things_passing(process):
     assert 0 < figures["rest"]["cpu_percent"] < figures["busy"]["cpu_percent"]
     assert 50 < figures["rss_mb"] < 400
     assert figures["busy"]["frames_per_s"] > 5
+
+
+def test_a_process_that_died_is_not_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(load, "START_S", 0)
+    with pytest.raises(NotThere, match="no sign of life"):
+        load._World(tmp_path, seed=1).measured(0)
 
 
 def test_every_bar_finds_its_figure(monkeypatch, few, process):

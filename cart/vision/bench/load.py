@@ -45,6 +45,9 @@ WAYS = (
 )
 """Into the basket, out of it, and shown to the camera: (ms, x, y) of the thing's middle."""
 
+EVENTS_MAX = 4_096
+"""Events that wait to be taken, minutes of them; a full queue ends the link, and the next sign of life is missed."""
+
 GAP_MS, LEAD_MS = 250, 80
 """Between two things; and from the world's word to the thing's begin, for the camera to draw it."""
 
@@ -69,7 +72,7 @@ class Measured:
 
 
 def measure(plan: Plan, progress: Progress) -> Result:
-    """Return the table of the process; NotThere where it does not come up."""
+    """Return the table of the process; NotThere where it does not come up, or dies."""
     rest_s, busy_s = (REST_S_QUICK, BUSY_S_QUICK) if plan.quick else (REST_S, BUSY_S)
     with tempfile.TemporaryDirectory(prefix="cart-vision-") as folder, _World(Path(folder), plan.seed) as world:
         progress("the vision process, at rest")
@@ -108,7 +111,7 @@ class _World:
         self._folder, self._random = folder, random.Random(seed)
         self._clock = SystemClock()
         self._pictures = Pictures(photo_folder())
-        self._events: queue.Queue[Event] = queue.Queue()
+        self._events: queue.Queue[Event] = queue.Queue(EVENTS_MAX)
         self._camera: socket.socket | None = None
 
     def __enter__(self) -> _World:
@@ -122,7 +125,7 @@ class _World:
         self._listener.listen(1)
         self._listener.settimeout(START_S)
         self._link = LinkReader(run_dir, self._clock)
-        self._link.start(self._events.put)
+        self._link.start(self._events.put_nowait)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "cart", "vision", "--config", str(file)],
             stdin=subprocess.DEVNULL,
@@ -186,7 +189,10 @@ class _World:
 
     def _at_sign_of_life(self) -> tuple[int, float, int]:
         while True:
-            event = self._events.get(timeout=START_S)
+            try:
+                event = self._events.get(timeout=START_S)
+            except queue.Empty:
+                raise NotThere(f"cart vision gave no sign of life for {START_S} s") from None
             self.seen.append(event)
             if isinstance(event, VisionAlive):
                 return self._clock.monotonic_ns(), _cpu_s(self._process.pid), event.frames
