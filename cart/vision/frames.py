@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from cart.core.events import Classified, Sighted, VisionAlive
+from cart.core.events import TEXT_MAX, Classified, Sighted, VisionAlive
 from cart.vision import direction, live, motion, overlap, pace, track
 from cart.vision.classify import NONE
 from cart.vision.reader import PLACES_A_CODE, Read, Verdict, covered, read_of, verdict
@@ -160,8 +160,12 @@ class Watcher:
     def _accepted(self, grey: np.ndarray, raw: RawRead, raws: Sequence[RawRead]) -> Read | None:
         """Return the read, or None where the picture does not bear it out; checked until it once was, in each pass.
 
+        None, too, for a text that the daemon would refuse: no product's number is so long.
+
         raws  all of this frame: the same text may have been read in a place that is better known
         """
+        if len(raw.text) > TEXT_MAX:
+            return None
         if (raw.symbology, raw.text) in self._passing.codes:
             return read_of(raw)
         if track.is_given_up(self._passing, raw.symbology, raw.text):
@@ -225,12 +229,12 @@ class Watcher:
         self._found = []
 
     def _read_leftover(self) -> None:
-        """Read one leftover; a pass that is read needs no more of its leftovers."""
+        """Read one leftover; a pass whose product is known then needs no more of its leftovers."""
         left, passing = self._waiting.popleft()
         reads = [read for read in live.read_leftover(left, self._engines) if track.bears_out(passing, read)]
         for read in reads:
             self._send(self._sighted(passing.track, read, left.t_frame_ns, 1, True))
-        if reads:
+        if any(read.gtin for read in reads):
             kept = [item for item in self._waiting if item[1].track != passing.track]
             self._waiting.clear()
             self._waiting.extend(kept)

@@ -64,7 +64,7 @@ def begun(pace: Pace) -> Pace:
 def tasks(pace: Pace, t_ns: int, *, read: bool) -> Tasks:
     """Return what the next frame of the pass, exposed at t_ns, gets.
 
-    read  the pass has a code already: then strips wait for their turn
+    read  the pass has a product's number already: then strips wait for their turn
     """
     strips_every = STRIPS_SELDOM if pace.behind else STRIPS_EVERY if read else 1
     matrix_every = MATRIX_SELDOM if pace.behind else MATRIX_EVERY

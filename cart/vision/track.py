@@ -98,8 +98,12 @@ def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
 
 
 def is_read(passing: Passing) -> bool:
-    """Return True if the pass has a code that was told."""
-    return any(symbology not in SHORT or code.votes > 1 for (symbology, _), code in passing.codes.items())
+    """Return True if the pass has a product's number that was told.
+
+    A link or a serial number beside it is none: what the thing is still has to be found.
+    """
+    told = (code for code in passing.codes.values() if code.read.symbology not in SHORT or code.votes > 1)
+    return any(code.read.gtin for code in told)
 
 
 def bears_out(passing: Passing, read: Read) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cart.clock import ManualClock
-from cart.core.events import Classified, Sighted, VisionAlive
+from cart.core.events import TEXT_MAX, Classified, Sighted, VisionAlive
 from cart.edge.systemd import Notifier
 from cart.faults import Fault
 from cart.ports import Frame, RawRead
@@ -17,7 +17,7 @@ from cart.vision import frames, process
 from cart.vision.crops import Crops
 from cart.vision.frames import LOOKS_A_PASS, Watcher
 from cart.vision.motion import Box
-from cart.vision.reader import Verdict, available_engines, verdict
+from cart.vision.reader import Read, Verdict, available_engines, verdict
 from cart.vision.track import TRIES_MAX
 
 ENGINES = available_engines(thorough=False)
@@ -191,6 +191,34 @@ def test_a_systematic_misread_is_refused_and_no_longer_checked(monkeypatch):
     assert bench.of(Sighted) == []
     # In one frame it is held against several places; the pass has twenty frames and more.
     assert len({id(grey) for grey in checked}) == TRIES_MAX
+
+
+class ReadsLinks:
+    """An engine that reads a link beside the bars, and never the bars."""
+
+    name = "links"
+
+    def __init__(self, text):
+        self.text = text
+
+    def read(self, grey, symbologies):
+        height, width = grey.shape
+        corners = ((0, 0), (width // 3, 0), (width // 3, height // 3), (0, height // 3))
+        return [RawRead("QR", self.text, corners, self.name)] if "QR" in symbologies else []
+
+
+def test_a_link_beside_the_bars_does_not_keep_them_from_being_read_afterwards(monkeypatch):
+    bars = Read("EAN13", CODE, "0" + CODE, ((0, 0), (90, 0), (90, 40), (0, 40)), "links")
+    monkeypatch.setattr(frames.live, "read_leftover", lambda left, engines: [bars])
+    bench = Bench(engines=[ReadsLinks("https://example.com/recipes")]).carry()
+    texts = [event.text for event in bench.of(Sighted)]
+    assert texts[0] == "https://example.com/recipes"
+    assert texts.count(CODE) == 1  # the other leftovers of its pass are not read any more
+
+
+def test_a_text_that_the_daemon_would_refuse_is_not_sent():
+    assert Bench(engines=[ReadsLinks("x" * TEXT_MAX)]).carry().of(Sighted)
+    assert Bench(engines=[ReadsLinks("x" * (TEXT_MAX + 1))]).carry().of(Sighted) == []
 
 
 @needs_engine

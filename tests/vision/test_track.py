@@ -128,6 +128,15 @@ def read_at(x, text="9506000134352"):
     return Read("EAN13", text, "0" + text, ((x, 0), (x + 100, 0), (x + 100, 50), (x, 50)), "zxing")
 
 
+def test_a_code_that_names_no_product_is_told_and_leaves_the_pass_unread():
+    link = Read("QR", "https://example.com/recipes", "", ((0, 0), (50, 0), (50, 50), (0, 50)), "zxing")
+    passing, news = track.voted(track.Passing(1), link, on_thing=True)
+    assert news
+    assert not track.is_read(passing)
+    passing, _ = track.voted(passing, read_at(0), on_thing=True)
+    assert track.is_read(passing)
+
+
 def test_votes_count_frames_and_news_thin_out():
     passing, told = track.Passing(1), []
     for _ in range(20):
