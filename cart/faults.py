@@ -123,7 +123,7 @@ _FAULTS: dict[str, FaultText] = {
     "CAMERA-MISSING": FaultText(
         "the camera cannot be opened",
         ("the ribbon cable or plug is loose", "wrong [camera] device", "another program holds the camera"),
-        "cart camera test",
+        "see that the system knows it (rpicam-hello --list-cameras, or ls /dev/video*), then: cart camera test",
         EXIT_HARDWARE,
     ),
     "CARD-BUSY": FaultText(

@@ -2,7 +2,7 @@
 """Gather real passes: record what the camera sees while things pass, to be played again as a camera.
 
   python -m tools.record_frames passes                              with the configured camera, until Ctrl-C
-  python -m tools.record_frames passes --code 9506000134352         what is carried, for the bench to judge by
+  python -m tools.record_frames passes --code 9506000134352         what is carried, kept with the recording
   python -m tools.record_frames passes --device v4l2:/dev/video0 --seconds 60 --all
 
 Each run makes a folder of its own, passes/session-0001, then -0002, ...: nothing is ever written over, and a run that
@@ -28,9 +28,10 @@ import numpy as np
 from cart import config
 from cart.arguments import MILLION, whole
 from cart.clock import SystemClock
+from cart.commands.camera_test import device
 from cart.commands.config import file_in_use
 from cart.edge.frame_log import ABOUT, INDEX, line_of
-from cart.faults import EXIT_FAILED, EXIT_HARDWARE, EXIT_OK, EXIT_USAGE, Fault
+from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Fault
 from cart.ports import Frame, FrameSource
 from cart.vision import motion
 from cart.vision.process import FRAME_TIMEOUT_MS, SILENT_TIMEOUTS_MAX, open_camera
@@ -125,7 +126,10 @@ class Passes:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Record until the time, the limit or Ctrl-C; 0, 1 for a full disk, 2 for a bad folder, 4 without a camera."""
+    """Record until the time, the limit or Ctrl-C.
+
+    Returns 0, 1 for a full disk or where nothing passed, 2 for a bad folder, 4 without a camera.
+    """
     args = _arguments(argv)
     try:
         settings = _settings(args)
@@ -134,9 +138,9 @@ def main(argv: list[str] | None = None) -> int:
     except Full as error:
         return _said(error, EXIT_FAILED)
     except Fault as fault:
-        return _said(f"{fault.code}: {fault.detail}; next: {fault.text.next_step}", fault.text.exit_code)
+        return _said_fault(fault)
     except OSError as error:
-        return _said(f"CAMERA-MISSING: {error}; next: cart camera test", EXIT_HARDWARE)
+        return _said_fault(Fault("CAMERA-MISSING", str(error)))
     try:
         session = Session(next_folder(args.out), about(settings, args.code, args.note), args.max_mb * 1_000_000)
     except OSError as error:
@@ -195,15 +199,18 @@ def _recorded(source: FrameSource, session: Session, args: argparse.Namespace, s
                 told_ns = clock.monotonic_ns()
                 _progress(session)
         if silent >= SILENT_TIMEOUTS_MAX:
-            code = _said("CAMERA-MISSING: the camera gives no more frames; next: cart camera test", EXIT_HARDWARE)
+            code = _said_fault(Fault("CAMERA-MISSING", "it gives no more frames"))
     except Full as error:
         code = _said(error, EXIT_FAILED)
     except OSError as error:
-        code = _said(f"CAMERA-MISSING: {error}; next: cart camera test", EXIT_HARDWARE)
+        code = _said_fault(Fault("CAMERA-MISSING", str(error)))
     finally:
         source.close()
         session.close()
-    _progress(session, end="\n")
+    if session.told.frames:
+        _progress(session, end="\n")
+    elif code == EXIT_OK:
+        code = _said("nothing passed, so nothing was kept: carry things through the view, or --all", EXIT_FAILED)
     told = {"folder": str(session.folder) if session.told.frames else "", "frames": session.told.frames,
             "passes": session.told.passes, "bytes": session.told.bytes}  # fmt: skip
     print(json.dumps(told))
@@ -218,8 +225,14 @@ def _progress(session: Session, end: str = "") -> None:
 
 
 def _said(what: object, code: int) -> int:
+    if sys.stderr.isatty():
+        print(file=sys.stderr)  # behind the line that counts
     print(f"record_frames: {what}", file=sys.stderr)
     return code
+
+
+def _said_fault(fault: Fault) -> int:
+    return _said(f"{fault.code}: {fault.detail}; next: {fault.text.next_step}", fault.text.exit_code)
 
 
 def _settings(args: argparse.Namespace) -> config.Config:
@@ -236,13 +249,19 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     count = whole(1, MILLION)
     parser.add_argument("out", type=Path, metavar="DIR", help="where the sessions go")
     parser.add_argument("--config", metavar="FILE", help="default: $CART_CONFIG, then /etc/cart/cart.toml")
-    parser.add_argument("--device", metavar="DEVICE", help="instead of [camera] device")
+    parser.add_argument("--device", type=device, metavar="DEVICE", help="instead of [camera] device")
     parser.add_argument("--seconds", type=count, default=0, metavar="N", help="end after so long")
     parser.add_argument("--max-mb", type=count, default=2_000, metavar="N", help="of this session (default 2000)")
     parser.add_argument("--all", action="store_true", help="every frame, not only those of passes")
-    parser.add_argument("--code", default="", metavar="DIGITS", help="the code on what is carried")
+    parser.add_argument("--code", type=_digits, default="", metavar="DIGITS", help="the code on what is carried")
     parser.add_argument("--note", default="", metavar="TEXT", help="kept with the recording: speed, light, who")
     return parser.parse_args(argv)
+
+
+def _digits(text: str) -> str:
+    if text and not (text.isdecimal() and text.isascii() and len(text) <= 14):
+        raise argparse.ArgumentTypeError(f"{text!r} must be the digits below the bars, 14 at most")
+    return text
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--swap-labels", action="store_true", help="swap photos and codes behind the cart's back")
     parser.add_argument("--seed", type=int, default=7, help="of everything random in the world (default 7)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="for state and logs (default: a new folder)")
-    parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: for programs")
     verbs = parser.add_subparsers(dest="sub_verb", metavar="weigh|vision")
     _add_weigh(verbs)
     text, raw = bench_vision.__doc__ or "", argparse.RawDescriptionHelpFormatter
@@ -54,7 +54,7 @@ def _add_weigh(verbs: argparse._SubParsersAction) -> None:
     weigh.add_argument("--world", type=Path, metavar="FILE", help="parameters of another world (TOML)")
     weigh.add_argument("--print-world", action="store_true", help="print the world as such a file, and end")
     weigh.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with traces")
-    weigh.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
+    weigh.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: for programs")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the generated frames (default 1)")
     parser.add_argument("--quick", action="store_true", help="a minute's worth: every sixth photo, few frames")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with the misses")
-    parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: for programs")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -50,17 +50,19 @@ BURNT_PERCENT_MAX = 2
 MOTION_PX_MAX = 2
 """At 1 m/s, during the exposure."""
 
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `cart camera test` takes."""
     parser.add_argument("--config", metavar="FILE", help="default: $CART_CONFIG, then /etc/cart/cart.toml")
     parser.add_argument(
-        "--device", type=_device, metavar="DEVICE", help="another than [camera] device, in the same words"
+        "--device", type=device, metavar="DEVICE", help="another than [camera] device, in the same words"
     )
     parser.add_argument("--seconds", type=whole(1, 600), default=3, metavar="N", help="how long, 1 to 600 (default 3)")
     parser.add_argument("--target", type=Path, metavar="FILE.svg", help="write the target to be printed, and end")
-    parser.add_argument("--save", type=Path, metavar="FILE.png", help="also write the last frame")
-    parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="json: for programs")
+    parser.add_argument("--save", type=_picture, metavar="FILE.png", help="also write the last frame")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: for programs")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,6 +96,8 @@ def findings(seen: "Figures", camera: config.Camera) -> Iterator[Finding]:
     """Yield what is to be said of the figures of a camera with these settings."""
     if camera.device == "simulated":
         yield Finding(SIMULATED, "camera", "frames are drawn; nothing of this holds for a real one")
+    elif camera.device.startswith("file:"):
+        yield Finding(SIMULATED, "camera", "frames are played; rate and exposure are those of no camera")
     yield _rate(seen, camera)
     yield _size(seen, camera)
     if seen.pixel_um is None or seen.blur_um is None or seen.light is None:
@@ -171,7 +175,8 @@ def _settings(named: str | None, device: str | None) -> config.Config:
     return config.changed(settings, camera={"device": device}) if device else settings
 
 
-def _device(text: str) -> str:
+def device(text: str) -> str:
+    """Return the words of a camera as [camera] device takes them; argparse.ArgumentTypeError for any other."""
     known = next(key for key in config.key_texts() if (key.section, key.key) == ("camera", "device"))
     if not re.fullmatch(known.pattern or "", text):
         raise argparse.ArgumentTypeError(f"{text!r} is none of {known.form}")
@@ -230,12 +235,9 @@ def _saved(path: Path, grey: "np.ndarray") -> bool:
     import cv2
 
     try:
-        done, data = cv2.imencode(path.suffix or ".png", grey)
-        if not done:
-            raise OSError("OpenCV cannot write this kind of picture")
-        path.write_bytes(data.tobytes())
-    except (OSError, cv2.error) as error:
-        print(f"cart camera test: {path}: {error}", file=sys.stderr)
+        path.write_bytes(cv2.imencode(path.suffix, grey)[1].tobytes())
+    except OSError as error:
+        print(f"cart camera test: {path}: {error.strerror}", file=sys.stderr)
         return False
     return True
 
@@ -251,3 +253,9 @@ def _print(found: list[Finding]) -> None:
             print(f"{'':12}-> {finding.mend}")
     bad = sum(finding.state == BAD for finding in found)
     print(f"{bad} to mend" if bad else "nothing has to be mended")
+
+
+def _picture(text: str) -> Path:
+    if Path(text).suffix.lower() not in PICTURE_SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text!r} must end in one of {' '.join(PICTURE_SUFFIXES)}")
+    return Path(text)

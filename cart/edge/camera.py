@@ -81,7 +81,7 @@ class PiCamera:
             # From apt, not PyPI: it needs the system's libcamera bindings.
             picamera2 = import_module("picamera2")
         except ImportError as error:
-            raise OSError(f"picamera2 is not usable: {error}") from error
+            raise OSError(f"picamera2 is not usable: {error}: sudo apt install python3-picamera2") from error
         try:
             self._camera: Any = picamera2.Picamera2(number)
         except (RuntimeError, IndexError) as error:

@@ -133,7 +133,12 @@ def open_camera(config: Config, clock: Clock) -> FrameSource:
     assert kind == "simulated", kind
     from cart.sim.camera import SimulatedCamera
 
-    return SimulatedCamera(str(Path(config.cart.run_dir) / "world.sock"), *size, clock)
+    world = Path(config.cart.run_dir) / "world.sock"
+    try:
+        return SimulatedCamera(str(world), *size, clock)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        # The socket's own error names no file, and nothing but a bench makes one.
+        raise OSError(f"{world}: no bench runs there: cart bench, and --config with the cart.toml it writes") from error
 
 
 def classifier(config: Config) -> Look | None:

@@ -48,7 +48,7 @@ def test_a_folder_of_pictures_and_a_recording_are_cameras_too(capsys, tmp_path):
     cv2.imwrite(str(tmp_path / "000001.png"), card())
     _, _, states = camera_test(capsys, "--device", f"file:{tmp_path}", seconds=1)
     assert states["target"] == "ok"
-    assert "camera" not in states
+    assert states["camera"] == "simulated"  # nothing of it holds for a camera's rate
     (tmp_path / INDEX).write_text("".join(line_of("000001.png", n * 66_666_667) for n in range(30)))
     _, figures, states = camera_test(capsys, "--device", f"file:{tmp_path}", seconds=1)
     assert states["target"] == "ok"
@@ -74,7 +74,10 @@ def test_a_view_without_the_target_fails_and_says_how_to_print_it(capsys, tmp_pa
 def test_a_camera_that_is_not_there_exits_with_4(capsys, tmp_path):
     for device in (f"file:{tmp_path / 'nothing'}", "v4l2:/dev/video-that-is-not-there"):
         assert main(["camera", "test", "--seconds", "1", "--device", device]) == 4
-        assert "CAMERA-MISSING" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "CAMERA-MISSING" in said
+        # The next step is another one than the command that failed just now.
+        assert "ls /dev/video*" in said
 
 
 def test_a_faulty_configuration_exits_with_3_and_a_faulty_device_with_2(capsys, tmp_path):
@@ -99,3 +102,15 @@ def test_the_last_frame_can_be_kept(capsys, tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.full((720, 1280, 3), 90, np.uint8))
     camera_test(capsys, "--device", f"file:{tmp_path}", "--save", str(tmp_path / "kept.png"))
     assert cv2.imread(str(tmp_path / "kept.png")).shape == (720, 1280, 3)
+
+
+def test_a_picture_that_cannot_be_written_is_said_before_anything_is_measured(capsys, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        main(["camera", "test", "--seconds", "600", "--save", str(tmp_path / "kept.xyz")])
+    assert end.value.code == 2
+    assert "must end in one of .png" in capsys.readouterr().err
+
+
+def test_the_format_is_also_told_by_the_long_option(capsys):
+    assert main(["camera", "test", "--seconds", "1", "--output", "json"]) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["figures"]["frames"] > 0

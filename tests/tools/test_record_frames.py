@@ -1,10 +1,12 @@
 """Recording real passes: whole frames with their times, nothing written over, no disk filled."""
 
+import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections import namedtuple
 
 import cv2
@@ -28,6 +30,22 @@ def frame(number, x=None):
     if x is not None:
         pixels[60:180, max(0, x) : max(0, x + 80)] = 220
     return Frame(10**9 + number * FRAME_NS, pixels)
+
+
+class Still:
+    """A camera before which nothing moves; `stop` is set after so many frames."""
+
+    def __init__(self, frames, stop):
+        self._left, self._stop = frames, stop
+
+    def next_frame(self, timeout_ms):
+        self._left -= 1
+        if not self._left:
+            self._stop.set()
+        return frame(self._left)
+
+    def close(self):
+        pass
 
 
 def session(tmp_path, limit_bytes=10**8):
@@ -156,3 +174,29 @@ def test_the_tool_records_from_a_camera_and_says_what_it_did(tmp_path):
 def test_a_camera_that_is_not_there_is_said_so(tmp_path, capsys):
     assert record_frames.main([str(tmp_path / "out"), "--device", f"file:{tmp_path / 'nothing'}"]) == 4
     assert "CAMERA-MISSING" in capsys.readouterr().err
+
+
+def test_a_camera_that_nobody_can_mean_is_a_mistake_of_usage(tmp_path, capsys):
+    for words in (["--device", "webcam"], ["--code", "95o6000134352"]):
+        with pytest.raises(SystemExit) as end:
+            record_frames.main([str(tmp_path / "out"), *words])
+        assert end.value.code == 2
+    assert "v4l2:PATH" in capsys.readouterr().err
+
+
+def test_a_session_in_which_nothing_passed_fails_says_so_and_names_no_folder(tmp_path, capsys):
+    stop = threading.Event()
+    made = session(tmp_path)
+    assert record_frames._recorded(Still(60, stop), made, argparse.Namespace(all=False, seconds=0), stop) == 1
+    told = capsys.readouterr()
+    assert "nothing passed" in told.err
+    assert "session-0001" not in told.err + told.out
+    assert not made.folder.exists()
+
+
+def test_without_a_bench_the_simulated_camera_says_which_one_it_wants(tmp_path, capsys):
+    file = tmp_path / "cart.toml"
+    file.write_text(f'[cart]\nrun_dir = "{tmp_path}/run"\nstate_dir = "{tmp_path}"\n[camera]\ndevice = "simulated"\n')
+    assert record_frames.main([str(tmp_path / "out"), "--config", str(file)]) == 4
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/run/world.sock: no bench runs there" in said
