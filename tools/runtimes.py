@@ -23,6 +23,7 @@ from tools.python_313 import interpreter
 
 Fields = dict[str, float | str]
 
+GROCERY = ROOT.parent / "shared" / "data" / "grocery"
 PHOTOS = 24
 COSINE_MIN = 0.99
 """Least cosine of the two embeddings of one photo: they round differently in each of fifty layers."""
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--photos", type=whole(1, MILLION), default=PHOTOS, metavar="N", help=f"of val, default {PHOTOS}"
     )
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "grocery", metavar="DIR")
+    parser.add_argument("--data", type=Path, default=GROCERY, metavar="DIR", help="the photos: val.txt and val/")
     parser.add_argument("--embed", type=Path, metavar="FILE", help="embed in this Python, and write FILE")
     parser.add_argument("--make", action="store_true", help="make the environments, and stop")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print")
@@ -81,7 +82,7 @@ def compared(data: Path, count: int) -> Fields:
     import numpy as np
 
     if not (data / "val.txt").is_file():
-        raise NotMeasured("the shared photos are not there")
+        raise NotMeasured(f"no val.txt in {data}; name the folder of the grocery photos with --data")
     with tempfile.TemporaryDirectory() as folder:
         one, other = (_ran(name, Path(folder) / name, data, count) for name in ENVIRONMENTS)
     cosines = (one["vectors"] * other["vectors"]).sum(axis=1)
@@ -150,8 +151,10 @@ def python_of(name: str) -> Path:
     proof = [str(python), "-c", f"import numpy, cv2, {environment.module}"]
     if python.exists() and finished(proof, 120).returncode == 0:
         return python
-    finished([interpreter(environment.python), "-m", "venv", "--clear", str(ROOT / environment.folder)], 120)
-    result = finished([str(python), "-m", "pip", "install", "-q", *environment.packages], 900)
+    _say(f"making {environment.folder} with {' '.join(environment.packages)}: minutes, the first time")
+    result = finished([interpreter(environment.python), "-m", "venv", "--clear", str(ROOT / environment.folder)], 120)
+    if not result.returncode:
+        result = finished([str(python), "-m", "pip", "install", "-q", *environment.packages], 900)
     if result.returncode or finished(proof, 120).returncode:
         raise NotMeasured(f"{name} cannot be installed here: {result.stderr.strip()[-120:]}")
     return python
@@ -161,11 +164,16 @@ def _ran(name: str, file: Path, data: Path, count: int) -> dict:
     import numpy as np
 
     command = [str(python_of(name)), "-m", "tools.runtimes", "--embed", str(file), "--data", str(data)]
+    _say(f"{name}: {count} photos")
     result = finished([*command, "--photos", str(count)], 900)
     if result.returncode:
         raise NotMeasured(f"{name}: {result.stderr.strip()[-200:]}")
     with np.load(file.with_suffix(".npz"), allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
+
+
+def _say(what: str) -> None:
+    print(f"{what} ...", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -36,5 +36,22 @@ def test_what_counts_as_agreement(cosine, clear, expected):
 
 
 def test_without_photos_nothing_is_compared(tmp_path):
-    with pytest.raises(NotMeasured, match="photos"):
+    with pytest.raises(NotMeasured, match="--data"):
         runtimes.compared(tmp_path, FEW)
+
+
+@pytest.mark.parametrize("count", ["0", "-3", "few"])
+def test_a_number_of_photos_that_is_none_is_a_mistake_of_usage(tmp_path, capsys, count):
+    with pytest.raises(SystemExit) as end:
+        runtimes.main(["--photos", count, "--data", str(tmp_path)])
+    assert end.value.code == 2
+    assert "whole number" in capsys.readouterr().err
+
+
+def test_what_takes_minutes_is_said(tmp_path, capsys, monkeypatch):
+    """Nothing is installed: a command that fails at once stands for a pip without a network."""
+    monkeypatch.setattr(runtimes, "ROOT", tmp_path)
+    monkeypatch.setattr(runtimes, "interpreter", lambda version: "false")
+    with pytest.raises(NotMeasured, match="cannot be installed here"):
+        runtimes.python_of("tflite-runtime")
+    assert "making .venv-tflite" in capsys.readouterr().err
