@@ -56,8 +56,14 @@ CLASSIFIER_FAULTS: dict[str, FaultText] = {
     ),
     "MODEL-STORE": FaultText(
         "the folder of enrolled models cannot be used",
-        ("it belongs to another user", "the disk is full or read-only", "no such version: cart catalog enrolled"),
+        ("it belongs to another user", "the disk is full or read-only"),
         "mend what the line names, then again; the model in use stays as it is",
         EXIT_CONFIGURATION,
+    ),
+    "MODEL-VERSION": FaultText(
+        "there is no such version of the model",
+        ("a typing error", "it was made before the last five, which alone are kept"),
+        "cart catalog enrolled",
+        EXIT_USAGE,
     ),
 }

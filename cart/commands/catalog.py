@@ -1,7 +1,7 @@
 """Show or check the catalogue, and teach the classifier its products.
 
 lint      lists every fault of a file with its row, and what deserves a second look; exits with 1 on a fault
-show      prints the products
+show      prints the products of the catalogue in use, or of a file
 enroll    teaches the classifier a product from ten photos or from the camera
 unenroll  makes it forget one
 enrolled  lists what was enrolled, and goes back to an earlier version
@@ -10,7 +10,9 @@ enrolled  lists what was enrolled, and goes back to an earlier version
 import argparse
 import json
 
+from cart import config
 from cart.commands import catalog_enroll
+from cart.commands.config import file_in_use
 from cart.core.catalog import WEIGHT, Catalog, Product
 from cart.edge.catalog_file import load_catalog, parse_file
 from cart.faults import EXIT_FAILED, EXIT_OK
@@ -22,14 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lint = verbs.add_parser("lint", help="list every fault of a catalogue file")
     lint.add_argument("file", metavar="FILE", help="a catalogue as CSV; its form is in docs/PROTOCOL.md")
     show = verbs.add_parser("show", help="print the products")
-    show.add_argument("file", nargs="?", default="", metavar="FILE", help="default: the packaged demo store")
+    show.add_argument("file", nargs="?", metavar="FILE", help="default: [catalog] path, else the packaged demo store")
+    show.add_argument("--config", metavar="FILE", help="default: $CART_CONFIG, then /etc/cart/cart.toml")
     for sub in (lint, show):
         sub.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print")
     text, raw = catalog_enroll.__doc__ or "", argparse.RawDescriptionHelpFormatter
     enroll = verbs.add_parser("enroll", help=text.splitlines()[0], description=text, formatter_class=raw)
     catalog_enroll.add_arguments(enroll)
-    catalog_enroll.add_unenroll(verbs.add_parser("unenroll", help="make the classifier forget a product"))
-    catalog_enroll.add_enrolled(verbs.add_parser("enrolled", help="list what was enrolled, or go back to a version"))
+    for name, text, add in (
+        ("unenroll", "make the classifier forget a product that was enrolled", catalog_enroll.add_unenroll),
+        ("enrolled", "list what was enrolled, or go back to a version", catalog_enroll.add_enrolled),
+    ):
+        add(verbs.add_parser(name, help=text, description=text))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,7 +76,7 @@ def _verdict(catalog: Catalog | None, faults: int, warnings: int) -> str:
 
 
 def _show(args: argparse.Namespace) -> int:
-    catalog = load_catalog(args.file)
+    catalog = load_catalog(_path_in_use(args.config) if args.file is None else args.file)
     if args.output == "json":
         head = {"version": catalog.version, "currency": catalog.currency}
         print(json.dumps(head | {"products": [_fields(product) for product in catalog.products]}))
@@ -79,6 +85,12 @@ def _show(args: argparse.Namespace) -> int:
     for product in catalog.products:
         print(_line(product))
     return EXIT_OK
+
+
+def _path_in_use(named: str | None) -> str:
+    """Return [catalog] path, "" for the demo store where there is no configuration; Fault where that is faulty."""
+    path = file_in_use(named)
+    return config.load(path).catalog.path if path.exists() or path != config.SYSTEM_FILE else ""
 
 
 def _fields(product: Product) -> dict:

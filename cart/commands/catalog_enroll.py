@@ -89,8 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
     network = Classifier(base, args.threads)
     model = read_model(base)
-    if model.index(product.label) is not None:
-        raise Fault("ENROLL-LABEL", f"{product.label} is known already")
+    _refuse_known(product, model)
     photos = _from_camera(settings, clock) if args.camera else _from_files(args.photos)
     begun_ns = clock.monotonic_ns()
     embeddings = _embedded(photos, network)
@@ -134,10 +133,9 @@ def run_enrolled(args: argparse.Namespace) -> int:
         store.use(args.use)
     base = _base(args.base, store, settings)
 
-    from cart.edge.classifier import verified
     from cart.vision.enroll import read_model
 
-    verified(base)
+    _verify(base, store)
     model = read_model(base)
     in_use = store.current()
     versions = [(path.name, _about(path), path == in_use) for path in store.versions()]
@@ -153,6 +151,8 @@ def run_enrolled(args: argparse.Namespace) -> int:
         print(f"version {name}{' (in use)' if used else ''}: {what}")
     if args.use and in_use is not None:
         _print_next(settings, store, in_use)
+    elif in_use is not None and not _is_configured(settings, store):
+        print(f'the cart takes none of them until cart.toml says: [classifier] model_dir = "{store.link}"')
     return EXIT_OK
 
 
@@ -187,6 +187,28 @@ def _product(catalog: Catalog, name: str) -> Product:
     if not product.label:
         raise Fault("ENROLL-LABEL", f"{name} has no label in the catalogue; write one, such as {name}, in that column")
     return product
+
+
+def _refuse_known(product: Product, model: Model) -> None:
+    """Raise ENROLL-LABEL for a product that the model knows, with what there is to do."""
+    known = model.index(product.label)
+    if known is None:
+        return
+    if known < model.statistics.trained:
+        raise Fault("ENROLL-LABEL", f"{product.label} is known already, from the training: nothing has to be taught")
+    raise Fault("ENROLL-LABEL", f"{product.label} is known already: first cart catalog unenroll {product.id}")
+
+
+def _verify(base: Path, store: ModelStore) -> None:
+    """Raise the fault of a damaged model, with the version to go back to where there is one."""
+    from cart.edge.classifier import verified
+
+    try:
+        verified(base)
+    except Fault as fault:
+        others = [path.name for path in store.versions() if path != base]
+        back = f"; to go back: cart catalog enrolled --use {others[-1]}" if others else ""
+        raise Fault(fault.code, fault.detail + back) from fault
 
 
 def _base(named: str, store: ModelStore, settings: Config) -> Path:
@@ -315,9 +337,14 @@ def _print_learnt(product: Product, result: Learnt, took_ms: int) -> None:
 
 def _print_next(settings: Config, store: ModelStore, version: Path) -> None:
     print(f"version {version.name} is in use from the next start of the vision process:")
-    if Path(settings.classifier.model_dir or ".").absolute() != store.link.absolute():
+    if not _is_configured(settings, store):
         print(f'  in cart.toml, once: [classifier] model_dir = "{store.link}"')
     print("  sudo systemctl restart cart-vision")
+
+
+def _is_configured(settings: Config, store: ModelStore) -> bool:
+    """Return True where the configuration names the model that is in use here."""
+    return Path(settings.classifier.model_dir or ".").absolute() == store.link.absolute()
 
 
 class _Progress:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from cart.edge.classifier import MANIFEST_FILE
+from cart.edge.classifier import MANIFEST_FILE, verified
 from cart.faults import Fault
 
 CURRENT = "current"
@@ -66,11 +66,17 @@ class ModelStore:
             return final
 
     def use(self, name: str) -> Path:
-        """Use the version of this name from the next start on; Fault MODEL-STORE where there is none."""
+        """Use the version of this name, or number, from the next start on.
+
+        Errors: Fault MODEL-VERSION where there is none, MODEL-HASH or MODEL-MISSING for one that is damaged; the one
+        in use then stays.
+        """
+        # Asked before the lock, which makes the folder.
+        found = next((path for path in self.versions() if path.name == name.zfill(4)), None)
+        if found is None:
+            raise Fault("MODEL-VERSION", f"{name} in {self.folder}")
         with self._locked():
-            found = next((path for path in self.versions() if path.name == name), None)
-            if found is None:
-                raise Fault("MODEL-STORE", f"there is no version {name} in {self.folder}")
+            verified(found)
             self._point_at(found)
             return found
 

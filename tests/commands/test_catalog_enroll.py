@@ -208,3 +208,34 @@ def test_a_damaged_model_is_not_built_upon(cart_dir, capsys):
     head = cart_dir / "state" / "models" / "0001" / "head.npz"
     head.write_bytes(head.read_bytes()[:-1])
     assert "MODEL-HASH" in refusal(capsys, "unenroll", "tin")
+
+
+def test_what_is_known_is_refused_with_what_there_is_to_do(cart_dir, capsys):
+    answer(capsys, "enroll", "tin", str(cart_dir / "tin"))
+    assert "first cart catalog unenroll tin" in refusal(capsys, "enroll", "tin", str(cart_dir / "tin"))
+    assert "nothing has to be taught" in refusal(capsys, "enroll", "banana", str(cart_dir / "tin"))
+
+
+def test_a_damaged_model_is_listed_with_the_version_to_go_back_to(cart_dir, capsys):
+    answer(capsys, "enroll", "tin", str(cart_dir / "tin"))
+    answer(capsys, "unenroll", "tin")
+    models = cart_dir / "state" / "models"
+    (models / "0002" / "head.npz").write_bytes(b"torn")
+    assert "cart catalog enrolled --use 0001" in refusal(capsys, "enrolled")
+    assert [product["label"] for product in answer(capsys, "enrolled", "--use", "1")["enrolled"]] == ["Striped-Tin"]
+    assert (models / "current").resolve().name == "0001"
+
+
+def test_a_version_that_the_configuration_does_not_name_is_said_so(cart_dir, capsys):
+    answer(capsys, "enroll", "tin", str(cart_dir / "tin"))
+    assert main(["catalog", "enrolled"]) == 0
+    assert "the cart takes none of them until cart.toml says" in capsys.readouterr().out
+    toml = cart_dir / "cart.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace("/base", "/state/models/current"), encoding="utf-8")
+    assert main(["catalog", "enrolled"]) == 0
+    assert "cart.toml" not in capsys.readouterr().out
+
+
+def test_the_catalogue_that_is_shown_is_the_one_in_use(cart_dir, capsys):
+    assert [product["id"] for product in answer(capsys, "show")["products"]] == ["tin", "other-tin", "banana", "plain"]
+    assert len(answer(capsys, "show", "")["products"]) == 81

@@ -105,3 +105,22 @@ def test_a_second_command_is_kept_out_while_one_writes(store):
     done.set()
     other.join(20)
     assert store.add(a_model("one")).name == "0001"
+
+
+def test_a_version_is_named_by_its_number_too(store):
+    first, _ = store.add(a_model("one")), store.add(a_model("two"))
+    assert store.use("1") == first == store.current()
+
+
+def test_a_damaged_version_is_not_gone_back_to(store):
+    first, second = store.add(a_model("one")), store.add(a_model("two"))
+    (first / "head.npz").write_bytes(b"torn")
+    with pytest.raises(Fault, match="MODEL-HASH"):
+        store.use("0001")
+    assert store.current() == second
+
+
+def test_asking_for_a_version_where_there_is_none_makes_nothing(store):
+    with pytest.raises(Fault, match="MODEL-VERSION"):
+        store.use("0001")
+    assert not store.folder.exists()
