@@ -74,7 +74,7 @@ class ModelStore:
         # Asked before the lock, which makes the folder.
         found = next((path for path in self.versions() if path.name == name.zfill(4)), None)
         if found is None:
-            raise Fault("MODEL-VERSION", f"{name} in {self.folder}")
+            raise Fault("MODEL-VERSION", f"no version {name} in {self.folder}")
         with self._locked():
             verified(found)
             self._point_at(found)
