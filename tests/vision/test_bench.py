@@ -2,6 +2,8 @@
 
 import csv
 import json
+import sys
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from cart.__main__ import main
 from cart.vision import reader
-from cart.vision.bench import near_limit, page, render, sections, tables
+from cart.vision.bench import command, near_limit, page, render, sections, tables
 from cart.vision.bench.comparing import Sample, Tally
 from cart.vision.bench.readers import Code
 from cart.wire.gtin import has_valid_check_digit
@@ -120,3 +122,47 @@ def test_the_page_shows_wrong_ones_first_and_takes_no_text_for_markup():
     assert "<no>" not in text
     assert "a &amp; b" in text
     assert "T\na\n<i>" in tables.table_text(table)
+
+
+def test_what_was_measured_until_ctrl_c_is_printed_and_is_on_the_page(capsys, tmp_path, monkeypatch):
+    done = sections.Result((sections.Table("Done", ("a",), (("b",),)),), {"right": 3})
+    rows = []
+    for name, what in (("photos", lambda: done), ("frames", None), ("passes", lambda: pytest.fail("not any more"))):
+
+        def measure(plan, progress, what=what):
+            if what is None:
+                raise KeyboardInterrupt
+            return what()
+
+        module = ModuleType(f"section_of_{name}")
+        module.measure = measure
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        rows.append(sections.Section(name, name, module.__name__))
+    monkeypatch.setattr(command, "SECTIONS", tuple(rows))
+    report = tmp_path / "seen.html"
+    assert main(["bench", "vision", "--quick", "--report", str(report), "-o", "json"]) == 130
+    assert json.loads(capsys.readouterr().out) == {
+        "photos": {"right": 3},
+        "not_measured": {"frames": "stopped", "passes": "stopped"},
+    }
+    assert "Done" in (text := report.read_text(encoding="utf-8"))
+    assert "passes was not measured: stopped" in text
+
+
+def test_each_part_that_can_be_chosen_is_explained(capsys):
+    with pytest.raises(SystemExit):
+        main(["bench", "vision", "--help"])
+    said = capsys.readouterr().out
+    for section in sections.SECTIONS:
+        assert f"  {section.name:<9}{section.what}\n" in said
+
+
+def test_the_page_leads_to_each_part_and_counts_its_misses():
+    table = sections.Table("T", ("a",), (("  of those right",),))
+    result = sections.Result((table,), {}, (sections.Picture("missed", "nothing", BLANK),))
+    text = page.html(sections.Plan(None, quick=True), {"photos": result}, {})
+    assert "<a href='#photos'>photos (1 misses)</a>" in text
+    assert "<section id='photos'>" in text
+    assert "<td>  of those right" in text
+    assert "td { white-space: pre-wrap }" in text
+    assert "a quick run" in text

@@ -15,17 +15,24 @@ from cart.sim.weighing.command import Progress
 from cart.vision.bench import page, tables
 from cart.vision.bench.sections import SECTIONS, NotThere, Plan, Result, Section
 
+EXIT_STOPPED = 130
+"""As a shell counts Ctrl-C."""
+
+STOPPED = "stopped"
 BESIDE_CHECKOUT = Path(__file__).resolve().parents[3].parent / "shared"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; 1 when a section that was named could not be measured, 2 for a page that cannot be written."""
+    """Measure and print; 130 when it was stopped, which then prints what was measured until then.
+
+    Else 1 when a section that was named could not be measured, 2 for a page that cannot be written.
+    """
     # Before minutes of work, not after them.
     if args.report and not _writable(args.report):
         return EXIT_USAGE
     cv2.setNumThreads(1)
     plan = Plan(data_folder(args.data), args.seed, args.quick, args.frames)
-    results, missing = measured([s for s in SECTIONS if not args.only or s.name in args.only], plan)
+    results, missing, stopped = measured([s for s in SECTIONS if not args.only or s.name in args.only], plan)
     for name, reason in missing.items():
         print(f"cart bench vision: {name} not measured: {reason}", file=sys.stderr)
     if args.report:
@@ -36,21 +43,31 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({**figures, "not_measured": missing}, allow_nan=False))
     else:
         print(tables.text(plan, results))
+    if stopped:
+        return EXIT_STOPPED
     return EXIT_FAILED if args.only and missing else EXIT_OK
 
 
-def measured(sections: list[Section], plan: Plan) -> tuple[dict[str, Result], dict[str, str]]:
-    """Return the results by name of section, and the reasons of those that could not be measured."""
+def measured(sections: list[Section], plan: Plan) -> tuple[dict[str, Result], dict[str, str], bool]:
+    """Return the results by name of section, why others could not be measured, and whether Ctrl-C ended it."""
     progress = Progress(terminal=sys.stderr.isatty())
-    results, missing = {}, {}
+    results: dict[str, Result] = {}
+    missing: dict[str, str] = {}
+    stopped = False
     for section in sections:
+        if stopped:
+            missing[section.name] = STOPPED
+            continue
         progress(section.what)
         try:
             results[section.name] = section.measure(plan, progress)
         except NotThere as error:
             missing[section.name] = str(error)
+        except KeyboardInterrupt:
+            # What took minutes until now is not thrown away.
+            missing[section.name], stopped = STOPPED, True
     progress.end()
-    return results, missing
+    return results, missing, stopped
 
 
 def data_folder(named: Path | None) -> Path | None:

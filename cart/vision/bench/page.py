@@ -20,6 +20,8 @@ STYLE = """
 :root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; font-size: 13px }
+section { overflow-x: auto } nav a { margin-right: 1rem }
+td { white-space: pre-wrap }
 th, td { text-align: left; padding: .15rem .6rem .15rem 0; border-bottom: 1px solid #8884 }
 .warn { border-left: 4px solid #c80; padding-left: .8rem }
 .misses { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem }
@@ -38,6 +40,8 @@ def html(plan: Plan, results: dict[str, Result], missing: dict[str, str]) -> str
         f"<title>Seeing, seed {plan.seed}</title><style>{STYLE}</style><h1>Seeing</h1>",
         f"<p class=warn>{'<br>'.join(map(escape, tables.HEAD))}</p>",
     ]
+    parts.append(f"<p>Seed {plan.seed}{', a quick run: few photos and frames' if plan.quick else ''}.</p>")
+    parts.append(f"<nav>{''.join(map(_link, results.items()))}</nav>")
     parts += [f"<p class=warn>{escape(name)} was not measured: {escape(why)}</p>" for name, why in missing.items()]
     for name, result in results.items():
         parts.append(f"<section id='{escape(name)}'>")
@@ -45,6 +49,12 @@ def html(plan: Plan, results: dict[str, Result], missing: dict[str, str]) -> str
         parts += [f"<p>{escape(note)}</p>" for note in result.notes]
         parts += [_pictures(result.pictures), "</section>"]
     return "\n".join(parts) + "\n"
+
+
+def _link(item: tuple[str, Result]) -> str:
+    name, result = item
+    misses = f" ({len(result.pictures)} misses)" if result.pictures else ""
+    return f"<a href='#{escape(name)}'>{escape(name)}{misses}</a>"
 
 
 def _table(table: Table) -> str:
