@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 
 from cart.core.events import TEXT_MAX, Classified, Sighted, VisionAlive
-from cart.vision import direction, live, motion, overlap, pace, track
+from cart.vision import direction, live, locate, motion, overlap, pace, track
 from cart.vision.classify import NONE
 from cart.vision.reader import PLACES_A_CODE, Read, Verdict, covered, read_of, verdict
 
@@ -45,6 +45,35 @@ LEFTOVERS_A_PASS, LEFTOVERS_MAX = 3, 9
 
 CUT_WORTH = 0.3
 """What a picture is worth that a side of the view cuts, of one that shows the thing whole."""
+
+
+class _Unread(NamedTuple):
+    """A region with bars that a pass left unread.
+
+    corner   left and top of it in its frame
+    whole    no side of the view cuts it
+    view     what was known of the view when it was seen: whether it lay on the thing is asked once a code is read
+    passing  the pass at its end
+    """
+
+    left: live.Leftover
+    corner: tuple[int, int]
+    whole: bool
+    view: motion.View
+    passing: track.Passing
+
+    def worth(self) -> tuple[bool, bool, float]:
+        """Return what orders them: what moved before what was behind it, then what is whole, then the sharper."""
+        height, width = self.left.grey.shape
+        return self._is_on_thing(((0, 0), (width - 1, height - 1))), self.whole, self.left.sharpness
+
+    def shows_moving(self, read: Read) -> bool:
+        """Return True if a code of this region lay on what moved, and not on what was behind it."""
+        return self._is_on_thing(read.corners)
+
+    def _is_on_thing(self, corners: tuple[tuple[int, int], ...]) -> bool:
+        left, top = self.corner
+        return motion.is_part_of_thing(self.view, tuple((x + left, y + top) for x, y in corners))
 
 
 class Watcher:
@@ -79,8 +108,8 @@ class Watcher:
         self._first: tuple[Frame, motion.Box, motion.View] | None = None
         self._best: tuple[float, Frame, motion.Box] | None = None
         self._looked = False
-        self._found: list[live.Leftover] = []
-        self._waiting: deque[tuple[live.Leftover, track.Passing]] = deque(maxlen=LEFTOVERS_MAX)
+        self._found: list[_Unread] = []
+        self._waiting: deque[_Unread] = deque(maxlen=LEFTOVERS_MAX)
         self._frames = 0
         self._alive_ns = -ALIVE_NS
 
@@ -153,9 +182,10 @@ class Watcher:
         if track.is_read(self._passing) or not regions:
             return
         sightings = [read for read in reads if read is not None]
-        unread = (region for region in regions if not covered(region, sightings))
-        self._found += (live.leftover(grey, region, self._passing.track, frame.t_ns) for region in unread)
-        self._found = sorted(self._found, key=lambda left: -left.sharpness)[:LEFTOVERS_A_PASS]
+        for region in (region for region in regions if not covered(region, sightings)):
+            left = live.leftover(grey, region, self._passing.track, frame.t_ns)
+            self._found.append(_Unread(left, (region.left, region.top), _is_whole(region, grey), view, self._passing))
+        self._found = sorted(self._found, key=_Unread.worth, reverse=True)[:LEFTOVERS_A_PASS]
 
     def _accepted(self, grey: np.ndarray, raw: RawRead, raws: Sequence[RawRead]) -> Read | None:
         """Return the read, or None where the picture does not bear it out; checked until it once was, in each pass.
@@ -225,17 +255,19 @@ class Watcher:
             self._send_scores(self._thing_ns, way)
         log.debug("pass %d ended %s: %s", self._passing.track, way, track.told(self._passing))
         if not track.is_read(self._passing):
-            self._waiting.extend((left, self._passing) for left in self._found)
+            self._waiting.extend(unread._replace(passing=self._passing) for unread in self._found)
         self._found = []
 
     def _read_leftover(self) -> None:
         """Read one leftover; a pass whose product is known then needs no more of its leftovers."""
-        left, passing = self._waiting.popleft()
+        unread = self._waiting.popleft()
+        left, passing = unread.left, unread.passing
         reads = [read for read in live.read_leftover(left, self._engines) if track.bears_out(passing, read)]
-        for read in reads:
-            self._send(self._sighted(passing.track, read, left.t_frame_ns, 1, True))
-        if any(read.gtin for read in reads):
-            kept = [item for item in self._waiting if item[1].track != passing.track]
+        moved = [unread.shows_moving(read) for read in reads]
+        for read, on_thing in zip(reads, moved, strict=True):
+            self._send(self._sighted(passing.track, read, left.t_frame_ns, 1, on_thing))
+        if any(on_thing and read.gtin for read, on_thing in zip(reads, moved, strict=True)):
+            kept = [item for item in self._waiting if item.passing.track != passing.track]
             self._waiting.clear()
             self._waiting.extend(kept)
 
@@ -246,6 +278,11 @@ class Watcher:
         self._alive_ns = now_ns
         names = tuple(engine.name for engine in self._engines)
         self._send(VisionAlive(now_ns, self._frames, self._view.covered, self._look is not None, names))
+
+
+def _is_whole(region: locate.Region, grey: np.ndarray) -> bool:
+    height, width = grey.shape
+    return region.left > 0 and region.top > 0 and region.right < width and region.bottom < height
 
 
 def square_around(pixels: np.ndarray, box: motion.Box) -> np.ndarray:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 
 from cart.core.events import SCORES_MAX
 from cart.core.odds import LIMIT_MILLINAT, clip
-from cart.vision.overlap import SHORT
+from cart.vision.overlap import MATRIX, SHORT
 from cart.vision.reader import Read
 from cart.wire.gs1 import RETAIL
 
 LONG = RETAIL - SHORT
 
 MOVED_PX = 24
-"""A code that was seen at places so far apart moves with the thing."""
+"""A code that was seen at places so far apart moves with the thing; of bars, so far apart across them."""
 
 LOOKS_MAX = 2
 """Independent looks that all frames of one pass are worth together at most."""
@@ -88,7 +88,7 @@ def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
             return passing, False
         code, news = Code(read, 1, middle, on_thing), read.symbology not in SHORT
     else:
-        moved = known.moved or on_thing or math.dist(middle, known.first) > MOVED_PX
+        moved = known.moved or on_thing or _shift_px(read, known.first) > MOVED_PX
         votes = known.votes + 1
         code = Code(read, votes, known.first, moved)
         news = votes <= 3 or votes & (votes - 1) == 0 or moved != known.moved
@@ -98,12 +98,13 @@ def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
 
 
 def is_read(passing: Passing) -> bool:
-    """Return True if the pass has a product's number that was told.
+    """Return True if the pass has the number of a product that moved, and it was told.
 
-    A link or a serial number beside it is none: what the thing is still has to be found.
+    A link or a serial number beside it is none, nor is a code on what lies behind: what the thing is still has to be
+    found.
     """
     told = (code for code in passing.codes.values() if code.read.symbology not in SHORT or code.votes > 1)
-    return any(code.read.gtin for code in told)
+    return any(code.read.gtin and code.moved for code in told)
 
 
 def bears_out(passing: Passing, read: Read) -> bool:
@@ -167,6 +168,25 @@ def _log_mean(millinats: list[int]) -> int:
         return -LIMIT_MILLINAT
     total = sum(math.exp(value / 1_000) for value in millinats)
     return clip(round(1_000 * math.log(total / len(millinats))))
+
+
+def _shift_px(read: Read, first: tuple[float, float]) -> float:
+    """Return how far a code is from where it was read first.
+
+    Of bars only the way across them counts: a hand that slides over a code in the basket, or on the wall, hides its
+    rows one by one, so that the middle of those that are left moves along the bars.
+    """
+    x, y = _middle(read)
+    shift = (x - first[0], y - first[1])
+    if read.symbology in MATRIX or len(read.corners) != 4:
+        return math.hypot(*shift)
+    top_left, top_right, bottom_right, bottom_left = read.corners
+    across = (
+        top_right[0] + bottom_right[0] - top_left[0] - bottom_left[0],
+        top_right[1] + bottom_right[1] - top_left[1] - bottom_left[1],
+    )
+    length = math.hypot(*across)
+    return abs(shift[0] * across[0] + shift[1] * across[1]) / length if length else math.hypot(*shift)
 
 
 def _middle(read: Read) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import itertools
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from cart.core.events import TEXT_MAX, Classified, Sighted, VisionAlive
 from cart.edge.systemd import Notifier
 from cart.faults import Fault
 from cart.ports import Frame, RawRead
-from cart.sim.scene import Composer, Pass
+from cart.sim.scene import Composer, Pass, background, bars_picture
 from cart.vision import frames, process
 from cart.vision.crops import Crops
 from cart.vision.frames import LOOKS_A_PASS, Watcher
@@ -233,6 +234,68 @@ def test_a_code_on_the_wall_behind_is_said_not_to_move():
     moved = {event.text: event.moved for event in bench.of(Sighted)}
     assert moved[CODE] is True
     assert moved.get("4003994155486", False) is False
+
+
+def basket_with(label, x=560, y=300):
+    """Return the empty basket with a label that lies in it, or hangs on the wall behind."""
+    seen = background(1280, 720)
+    seen[y : y + label.shape[0], x : x + label.shape[1]] = label
+    return seen
+
+
+def pass_over(bench, still, path):
+    """Show hands without a code that pass over a still view: rectangles (left, top, right, bottom), a list a frame."""
+    marks = np.random.default_rng(0).integers(30, 220, (9, 16, 3), np.uint8)
+    skin = cv2.resize(marks, (1280, 720), interpolation=cv2.INTER_NEAREST)
+    for hands in [*[[]] * 8, *path, *[[]] * 25]:
+        seen = still.copy()
+        for left, top, right, bottom in hands:
+            window = np.s_[max(0, top) : max(0, bottom), left:right]
+            seen[window] = skin[: seen[window].shape[0], : right - left]
+        bench.watcher.see(Frame(bench.clock.monotonic_ns(), seen))
+        bench.clock.advance_ns(FRAME_NS)
+    return bench.of(Sighted)
+
+
+class Dim:
+    """An engine that reads everything but the code of what is carried."""
+
+    name = "dim"
+
+    def read(self, grey, symbologies):
+        return [raw for raw in ENGINES[0].read(grey, symbologies) if raw.text != CODE]
+
+
+DOWN_OVER = [[(500, top, 900, top + 200)] for top in range(-200, 720, 40)]
+ARM_AND_HAND = [[(1_050 - 6 * n, 0, 1_200 - 6 * n, 700), (500 - 6 * n, 560, 1_200 - 6 * n, 700)] for n in range(25)]
+"""What lies between the arm and the hand is in the box around both, and is no part of either."""
+
+
+@needs_engine
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_code_in_the_basket_that_a_hand_slides_over_does_not_move(rows):
+    label = bars_picture("4003994155486")[8:100].repeat(rows, axis=0)
+    sightings = pass_over(Bench(), basket_with(label), DOWN_OVER)
+    # The hand hid parts of it: it was read whole, and again where it was half hidden.
+    assert max(event.votes for event in sightings) >= 4
+    assert {event.moved for event in sightings} == {False}
+
+
+@needs_engine
+def test_a_code_behind_the_hand_that_only_the_ladder_reads_does_not_move_either():
+    still = cv2.GaussianBlur(basket_with(bars_picture("4003994155486")), (0, 0), 1.5)
+    sightings = pass_over(Bench(), still, ARM_AND_HAND)
+    assert {(event.text, event.votes, event.moved) for event in sightings} == {("4003994155486", 1, False)}
+
+
+@needs_engine
+def test_a_code_in_the_basket_does_not_keep_what_is_carried_over_it_from_being_read():
+    bench = Bench(engines=[Dim(), *ENGINES])
+    bench.composer.empty = basket_with(bars_picture("4003994155486"), 120, 80)
+    bench.composer.empty.flags.writeable = False
+    bench.carry()
+    moved = {event.text: event.moved for event in bench.of(Sighted)}
+    assert moved == {"4003994155486": False, CODE: True}
 
 
 def test_the_classifiers_looks_are_pooled_and_few():

@@ -1,5 +1,7 @@
 """Passes of things through the view: when they begin and end, and what they add up to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -175,6 +177,30 @@ def test_after_the_pass_a_short_code_needs_to_have_been_read_in_it():
     assert track.bears_out(seen, short_at(0))
     assert not track.bears_out(seen, short_at(0, "01234565"))
     assert track.bears_out(seen, read_at(0))
+
+
+def test_a_code_on_the_wall_does_not_make_a_pass_read():
+    passing, news = track.voted(track.Passing(1), read_at(0), on_thing=False)
+    assert news
+    assert not track.is_read(passing)
+    passing, _ = track.voted(passing, read_at(200), on_thing=False)
+    assert track.is_read(passing)
+
+
+@pytest.mark.parametrize(("dx", "dy", "moves"), [(30, 0, True), (0, 60, False), (30, 60, True), (10, 60, False)])
+def test_a_code_of_which_rows_are_hidden_moves_only_across_its_bars(dx, dy, moves):
+    passing, _ = track.voted(track.Passing(1), read_at(0), on_thing=False)
+    shifted = tuple((x + dx, y + dy) for x, y in read_at(0).corners)
+    passing, _ = track.voted(passing, replace(read_at(0), corners=shifted), on_thing=False)
+    assert passing.codes[("EAN13", "9506000134352")].moved is moves
+
+
+def test_a_matrix_code_moves_in_any_direction():
+    code = Read("QR", "x", "", ((0, 0), (50, 0), (50, 50), (0, 50)))
+    passing, _ = track.voted(track.Passing(1), code, on_thing=False)
+    down = tuple((x, y + 30) for x, y in code.corners)
+    passing, _ = track.voted(passing, replace(code, corners=down), on_thing=False)
+    assert passing.codes[("QR", "x")].moved
 
 
 def test_a_code_moves_with_its_thing_or_by_its_own_displacement():
