@@ -10,12 +10,16 @@ nanoseconds of the recording machine: only their differences mean anything elsew
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 ABOUT, INDEX = "recording.json", "frames.jsonl"
-LINES_MAX = 1_000_000
+LINES_MAX, LINE_BYTES_MAX = 1_000_000, 4_096
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+"""What a frame's file may be called: it leads nowhere else, and every library can be given it."""
 
 
 class Recorded(NamedTuple):
@@ -33,21 +37,22 @@ def is_recording(folder: Path) -> bool:
 def read_index(folder: Path) -> list[Recorded]:
     """Return the frames of a recording in their order; OSError where it cannot be read or has none.
 
-    A torn last line is passed over. A name that leads out of the folder, or a time that goes back, is an error.
+    A torn last line is passed over. A name that is none of `line_of`, or a time that goes back, is an error.
     """
-    with (folder / INDEX).open(encoding="utf-8") as file:
-        lines = [line for _, line in zip(range(LINES_MAX), file, strict=False)]
+    with (folder / INDEX).open("rb") as file:
+        read = iter(lambda: file.readline(LINE_BYTES_MAX), b"")
+        lines = list(itertools.islice(read, LINES_MAX))
     frames: list[Recorded] = []
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
             name, t_ns = str(entry["file"]), int(entry["t_ns"])
-        except (ValueError, KeyError, TypeError):
-            if number == len(lines) and not line.endswith("\n"):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            if number == len(lines) and not line.endswith(b"\n"):
                 break
             raise OSError(f"{folder / INDEX}:{number}: not a frame's line") from None
-        if name != Path(name).name or (frames and t_ns < frames[-1].t_ns):
-            raise OSError(f"{folder / INDEX}:{number}: a name outside the folder, or a time that goes back")
+        if not _NAME.fullmatch(name) or (frames and t_ns < frames[-1].t_ns):
+            raise OSError(f"{folder / INDEX}:{number}: not a frame's name, or a time that goes back")
         frames.append(Recorded(folder / name, t_ns))
     if not frames:
         raise OSError(f"{folder} holds no frame")

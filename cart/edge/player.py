@@ -27,6 +27,12 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 HOLD_MS, GAP_MS = 800, 600
 """How long each picture is shown, and the empty grey view before it, so that each is a pass of its own."""
 
+FILE_BYTES_MAX = 64 << 20
+"""Of one picture."""
+
+PASSED_OVER_MAX = 100
+"""Frames of a film that are passed over at once: after a process was stopped for an hour it goes on where it was."""
+
 PAUSE_NS_MAX = 200_000_000
 """Longer pauses of a recording are cut to this: it was made of passes, with nothing recorded between them."""
 
@@ -139,7 +145,7 @@ class FilmPlayer(_Waiting):
         if not self._is_due(self._due_ns, timeout_ms):
             return None
         late = (self._clock.monotonic_ns() - self._due_ns) // self._period_ns
-        for _ in range(late):
+        for _ in range(min(late, PASSED_OVER_MAX)):
             self._grab()
         self._grab()
         got, pixels = self._film.retrieve()
@@ -165,10 +171,19 @@ class FilmPlayer(_Waiting):
 
 
 def _opened(path: Path) -> cv2.VideoCapture:
-    film = cv2.VideoCapture(str(path)) if path.is_file() else None
+    film = cv2.VideoCapture(str(path)) if path.is_file() and _is_utf8(path) else None
     if film is None or not film.isOpened():
         raise OSError(f"{path} is no film, recording or folder of pictures")
     return film
+
+
+def _is_utf8(path: Path) -> bool:
+    """Return True for a name that OpenCV can be given: any other ends the process in its C++."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _offsets(frames: list[Recorded]) -> list[int]:
@@ -178,7 +193,13 @@ def _offsets(frames: list[Recorded]) -> list[int]:
 
 
 def _picture(file: Path, width_px: int, height_px: int) -> np.ndarray:
-    pixels = cv2.imread(str(file))
+    if not file.is_file() or file.stat().st_size > FILE_BYTES_MAX:
+        raise OSError(f"{file} is not a picture, or larger than {FILE_BYTES_MAX >> 20} MiB")
+    try:
+        # From memory: given a name that is not UTF-8, OpenCV's own reader ends the process.
+        pixels = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:  # an empty file, or a header that claims more pixels than OpenCV takes
+        raise OSError(f"{file} is not a picture: {error.err}") from error
     if pixels is None:
         raise OSError(f"{file} is not a picture")
     return fitted(pixels, width_px, height_px)

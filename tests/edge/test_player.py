@@ -1,12 +1,18 @@
 """Recordings and films played as a camera: in their own time, the newest frame first, damage told."""
 
+import os
+import struct
+import subprocess
+import sys
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 
 from cart.clock import ManualClock
 from cart.edge.frame_log import INDEX, line_of, read_index
-from cart.edge.player import PAUSE_NS_MAX, FilmPlayer, RecordingPlayer, player_of
+from cart.edge.player import PASSED_OVER_MAX, PAUSE_NS_MAX, FilmPlayer, RecordingPlayer, player_of
 from tests.films import film, is_open
 
 SIZE = (64, 48)
@@ -75,10 +81,13 @@ def test_a_recording_that_was_cut_off_plays_up_to_its_last_whole_line(tmp_path):
 @pytest.mark.parametrize("text", [
     "", "no json\n" + line_of("000000.png", 1), '{"file":"000000.png"}\n' + line_of("000001.png", 1),
     line_of("../000000.png", 1), line_of("000000.png", 5) + line_of("000001.png", 4),
+    line_of("..", 1), line_of("", 1), line_of("a\0.png", 1), line_of("\ud800.png", 1), line_of("/dev/zero", 1),
+    '{"file":"000000.png","t_ns":1e999}\n', "[" * 3_000 + "\n" + line_of("000000.png", 1), "[" * 200_000 + "\n",
+    "\xff\n",
 ])  # fmt: skip
 def test_a_damaged_recording_is_said_so(tmp_path, text):
     folder = recording(tmp_path, [0, 40])
-    (folder / INDEX).write_text(text)
+    (folder / INDEX).write_bytes(text.encode("latin-1"))
     with pytest.raises(OSError, match=str(tmp_path)):
         player_of(folder, *SIZE, 15, ManualClock())
 
@@ -89,6 +98,46 @@ def test_a_frame_that_is_missing_is_said_so(tmp_path):
     player = player_of(folder, *SIZE, 15, ManualClock())
     with pytest.raises(OSError, match=r"000000\.png is not a picture"):
         player.next_frame(0)
+
+
+def claiming(width, height):
+    """Return a PNG whose header claims so many pixels, and that holds none."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", claiming(60_000, 60_000), claiming(0, 0), None])
+def test_a_frame_that_is_no_picture_is_said_so(tmp_path, content):
+    folder = recording(tmp_path, [0, 40])
+    (folder / "000000.png").unlink()
+    if content is None:
+        os.mkfifo(folder / "000000.png")
+    else:
+        (folder / "000000.png").write_bytes(content)
+    player = player_of(folder, *SIZE, 15, ManualClock())
+    with pytest.raises(OSError, match=r"000000\.png is not a picture"):
+        player.next_frame(0)
+
+
+def test_a_name_that_is_not_utf8_does_not_end_the_process(tmp_path):
+    """In a process of its own: the crash would be a signal, not an exception."""
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    os.mkdir(name)
+    cv2.imwrite(str(tmp_path / "x.png"), np.full((SIZE[1], SIZE[0], 3), 70, np.uint8))
+    os.rename(tmp_path / "x.png", name + "/x.png")
+    os.rename(film_of(tmp_path, 3, 25), name + "/film.avi")
+    code = (
+        "import sys; from pathlib import Path; from cart.clock import ManualClock; from cart.edge.player import *\n"
+        "clock = ManualClock(t_ns=1)\n"
+        "player = player_of(Path(sys.argv[1]), 64, 48, 1, clock)\n"
+        "for _ in range(2): print(round(player.next_frame(0).pixels.mean())); clock.advance_ms(1_000)\n"
+        "try: player_of(Path(sys.argv[1]) / 'film.avi', 64, 48, 1, ManualClock(t_ns=1))\n"
+        "except OSError as error: print('OSError')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["128", "70", "OSError"]
 
 
 def film_of(tmp_path, frames, frames_per_s):
@@ -111,6 +160,16 @@ def test_a_film_that_is_closed_lets_go_of_its_file(tmp_path):
     assert not is_open(path)
     with pytest.raises(OSError, match="closed"):
         player.next_frame(0)
+
+
+def test_a_film_that_is_hours_late_goes_on_at_once(tmp_path, monkeypatch):
+    clock = ManualClock(t_ns=10**9)
+    player = FilmPlayer(film_of(tmp_path, 8, 25), *SIZE, 15, clock)
+    grabs, grab = [], player._grab
+    monkeypatch.setattr(player, "_grab", lambda: grabs.append(grab()))
+    clock.advance_ms(3_600_000)
+    assert player.next_frame(0).t_ns == clock.monotonic_ns()
+    assert len(grabs) == PASSED_OVER_MAX + 1
 
 
 @pytest.mark.parametrize("name", ["nothing.avi", "text.avi"])
