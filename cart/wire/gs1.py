@@ -3,14 +3,16 @@
 biip parses GS1 element strings and Digital Links, behind two guards: it is asked only where the symbol itself says
 that it holds GS1 data (without that, a mistyped EAN parses as some other identifier), and only with a `gtin` is it
 believed (a Digital Link with a bad check digit still parses, with gtin None; AI 02 names the contents of a case, not
-the case). Retail codes need no parser, only a check digit. Source: GS1 General Specifications, sections 3, 5.2 and 7.9.
+the case). A code that contradicts itself names nothing. Retail codes need no parser, only a check digit. Source: GS1
+General Specifications, sections 3, 4.13, 5.2 and 7.9.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import biip
 from biip.checksums import gs1_price_weight_check_digit
+from biip.gs1_element_strings import GS1ElementString
 
 from cart.wire.gtin import has_valid_check_digit
 from cart.wire.upce import upce_to_upca
@@ -25,6 +27,9 @@ _DIGITS = {"EAN13": 13, "UPCA": 12, "EAN8": 8, "DATABAR": 14}
 
 # The prefix that tells biip what carried the text (ISO/IEC 15424): FNC1 in first position, or a GS1 symbol.
 _GS1_PREFIX = {"CODE128": "]C1", "DATABAREXP": "]e0", "QR": "]Q3", "DATAMATRIX": "]d2"}
+
+_CONTENTS = "02"
+"""Identifier of the GTIN of what is in a case."""
 
 MG_PER_KG, CENTIMG_PER_LB = 1_000_000, 45_359_237
 
@@ -89,10 +94,8 @@ def contents_of(symbology: str, text: str, *, gs1: bool = False) -> Contents:
     gtin = canonical_gtin(symbology, text, gs1=gs1)
     if not gtin or symbology not in _GS1_PREFIX:
         return Contents(gtin)
-    result = biip.parse(_value(symbology, text, gs1=gs1))
-    holder = result.gs1_message or result.gs1_digital_link_uri
     contents = Contents(gtin)
-    for element in holder.element_strings if holder else ():
+    for element in _elements(biip.parse(_value(symbology, text, gs1=gs1))):
         date = element.date.isoformat() if element.date else ""
         contents = _with(contents, element.ai.ai, element.value, date)
     return contents
@@ -135,4 +138,20 @@ def _parsed_gtin(value: str) -> str:
         result = biip.parse(value)
     except (biip.ParseError, ValueError):
         return ""
-    return result.gtin.as_gtin_14() if result.gtin is not None else ""
+    if result.gtin is None or _contradicts_itself(_elements(result)):
+        return ""
+    gtin = result.gtin.as_gtin_14()
+    # To Python, and so to biip, digits of other scripts are digits, too.
+    return gtin if has_valid_check_digit(gtin) else ""
+
+
+def _elements(result: biip.ParseResult) -> Sequence[GS1ElementString]:
+    holder = result.gs1_message or result.gs1_digital_link_uri
+    return holder.element_strings if holder else ()
+
+
+def _contradicts_itself(elements: Sequence[GS1ElementString]) -> bool:
+    """Return True for one identifier with two values, and for a product beside the contents of a case (4.13)."""
+    values: dict[str, str] = {}
+    twice = any(values.setdefault(element.ai.ai, element.value) != element.value for element in elements)
+    return twice or _CONTENTS in values

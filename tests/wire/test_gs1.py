@@ -50,12 +50,29 @@ def test_code_128_and_matrix_codes_hold_a_gtin_only_if_marked_as_gs1():
         assert gs1.canonical_gtin(symbology, text) == ""
 
 
+@pytest.mark.parametrize("text", [
+    "01095060001343520104006381333931",  # two products
+    "010950600013435202040063813339313710",  # a product, and the contents of a case
+    "010950600013435231030010003103002000",  # two masses
+    "010950600013435217301231" + "10AB\x1d" + "17301230",
+])  # fmt: skip
+def test_a_code_that_contradicts_itself_names_nothing(text):
+    assert gs1.canonical_gtin("DATABAREXP", text) == ""
+    assert gs1.contents_of("CODE128", text, gs1=True) == gs1.Contents()
+
+
+def test_a_code_that_says_the_same_twice_is_right():
+    assert gs1.canonical_gtin("DATABAREXP", 2 * "0109506000134352") == "09506000134352"
+
+
 @pytest.mark.parametrize(
     ("link", "gtin"),
     [
         ("https://id.gs1.org/01/09506000134352/10/ABC", "09506000134352"),
         ("HTTPS://ID.GS1.ORG/01/9506000134352", "09506000134352"),
         ("https://id.gs1.org/01/09506000134353", ""),  # parses, but its check digit is wrong
+        ("https://id.gs1.org/01/\uff10\uff19506000134352", ""),  # digits of another script
+        ("https://id.gs1.org/01/09506000134352?01=04006381333931", ""),  # two products
         ("https://example.com/menu", ""),
         ("id.gs1.org/01/09506000134352", ""),
         ("https://id.gs1.org/01/09506000134352?x=" + "9" * 600, ""),
