@@ -2,7 +2,8 @@
 
 A file is there whole or not at all. When FILES_MAX files or BYTES_MAX bytes wait, a new one is dropped, for the oldest
 are the ones under review; what is older than AGE_MS_MAX is deleted, whether it was fetched or not, because pictures of
-people's shopping are not kept. A file's name begins with the wall time of its making.
+people's shopping are not kept. A file's name begins with the wall time of its making; the age of one that was made
+while the clock was wrong, before it was set or in what is the future now, counts from when that is seen.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ SWEEP_NS = 3_600_000_000_000
 
 WALL_MS_SET = 1_767_225_600_000
 """2026-01-01 UTC: a clock before this was never set, and says nothing of a file's age."""
+
+FUTURE_MS_MAX = 24 * 3_600 * 1_000
+"""A file from later than that was made while the clock was wrong: it would never grow old, and hold its place."""
 
 SUFFIX, PART_SUFFIX = ".sealed", ".part"
 _NAME = re.compile(r"(\d{13})-\d+")
@@ -72,17 +76,15 @@ class Spool:
         self._swept_ns = self._clock.monotonic_ns()
         now_ms = self._clock.wall_ms()
         try:
-            for path in self._paths(PART_SUFFIX):
-                path.unlink(missing_ok=True)
-            for path in self._paths(SUFFIX):
-                made_ms = _made_ms(path)
-                if made_ms < WALL_MS_SET:
-                    # Made before the clock was set: its age counts from now.
-                    path.rename(path.with_name(f"{now_ms:013d}-{path.name.partition('-')[2]}"))
-                elif now_ms - made_ms > AGE_MS_MAX:
-                    path.unlink(missing_ok=True)
+            parts, kept = self._paths(PART_SUFFIX), self._paths(SUFFIX)
         except OSError as error:
             log.warning("CROP-NOT-KEPT: %s cannot be tidied: %s", self._folder, error)
+            return
+        for path in (*parts, *kept):
+            try:
+                _tidy(path, now_ms)
+            except OSError as error:  # one that cannot be deleted must not keep the others
+                log.warning("CROP-NOT-KEPT: %s cannot be tidied: %s", path, error)
 
     def _waiting(self) -> list[_Waiting]:
         found = []
@@ -100,10 +102,17 @@ class Spool:
             return []
 
 
-def _made_ms(path: Path) -> int:
-    """Return when a file was made, by its name; one with another name is of the store's own making, and never old."""
+def _tidy(path: Path, now_ms: int) -> None:
+    """Delete a file that is too old or was never finished; one with another name is of the store's own making."""
     made = _NAME.fullmatch(path.stem)
-    return int(made[1]) if made else 1 << 62
+    if path.suffix == PART_SUFFIX:
+        path.unlink(missing_ok=True)
+    elif made is None or now_ms < WALL_MS_SET:
+        return
+    elif not WALL_MS_SET <= int(made[1]) <= now_ms + FUTURE_MS_MAX:
+        path.rename(path.with_name(f"{now_ms:013d}-{path.name.partition('-')[2]}"))
+    elif now_ms - int(made[1]) > AGE_MS_MAX:
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:

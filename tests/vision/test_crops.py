@@ -223,6 +223,43 @@ def test_a_picture_from_before_the_clock_was_set_counts_from_then_on(tmp_path, s
     assert cart.files() == []
 
 
+def test_a_picture_from_the_future_grows_old_as_well(tmp_path, store):
+    """Made while the clock was years ahead: it would hold its place in the spool for all these years."""
+    cart = Cart(tmp_path / "crops", store)
+    cart.clock.jump_wall_ms(3_650 * DAY_MS)
+    cart.keep()
+    cart.clock.jump_wall_ms(-3_650 * DAY_MS)
+    for _ in range(3):
+        cart.clock.advance_ms(spool.AGE_MS_MAX // 2 + DAY_MS)
+        cart.crops.tend()
+    assert cart.files() == []
+
+
+def test_a_start_before_the_clock_is_set_makes_no_picture_younger(tmp_path, store):
+    cart = Cart(tmp_path / "crops", store)
+    cart.keep()
+    set_ms = cart.clock.wall_ms()
+    for _ in range(4):
+        cart.clock.advance_ms(spool.AGE_MS_MAX // 3)
+        cart.clock.jump_wall_ms(-set_ms)
+        cart.crops.tend()
+        cart.clock.jump_wall_ms(set_ms)
+        cart.crops.tend()
+    cart.clock.advance_ns(spool.SWEEP_NS)
+    cart.crops.tend()
+    assert cart.files() == []
+
+
+def test_one_file_that_cannot_be_deleted_does_not_keep_the_others(tmp_path, store):
+    cart = Cart(tmp_path / "crops", store)
+    cart.keep()
+    for name in ("0.part", "0000000000001-1.part", "0000000000001-2.part"):
+        (tmp_path / "crops" / name).mkdir()
+    cart.clock.advance_ms(spool.AGE_MS_MAX + DAY_MS)
+    cart.crops.tend()
+    assert [name for name in cart.files() if name.endswith(spool.SUFFIX)] == []
+
+
 def test_a_clock_that_goes_back_deletes_nothing(tmp_path, store):
     cart = Cart(tmp_path / "crops", store)
     cart.keep(1)
