@@ -33,6 +33,16 @@ DATAGRAM_BYTES_MAX = 16_384
 SILENCE_NS = 2_000_000_000
 """Without a VisionAlive for so long the vision process counts as lost; it sends one a second."""
 
+EVENTS_A_S_MAX = 500
+"""Of the vision process; it sends some 50 while things pass. What comes beyond is dropped, not queued: a process that
+went wild must not fill the daemon's queue, which ends the daemon."""
+
+REFUSED_A_TURN = 16
+"""Malformed requests that are passed over before the next frame is looked at."""
+
+LOGGED_EVERY = 100
+"""One refused datagram in so many is logged: a flood must not fill the log."""
+
 WAIT_S = 0.2
 PENDING_MAX = 64
 LABEL_MAX = 128
@@ -40,7 +50,7 @@ ENGINES_MAX = 4
 
 
 class LinkReader:
-    """Source of what the vision process sees. refused: datagrams so far that were not valid events."""
+    """Source of what the vision process sees. refused: datagrams so far that were no valid events, or too many."""
 
     name = "vision"
 
@@ -51,11 +61,14 @@ class LinkReader:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._lost = False
+        self._identity: tuple[int, int] | None = None
+        self._second, self._in_second = 0, 0
 
     def start(self, put: Put) -> None:
         """Bind the socket and begin to deliver; Fault RUN-DIR-BAD when the run folder cannot be used."""
         try:
             bound = bind(self._path)
+            self._identity = _identity(self._path)
         except OSError as error:
             raise Fault("RUN-DIR-BAD", f"{self._path.parent}: {error.strerror or error}") from error
         bound.settimeout(WAIT_S)
@@ -80,11 +93,25 @@ class LinkReader:
                     self._found(put, now_ns)
                 elif now_ns - alive_ns > SILENCE_NS:
                     self._missed(put, now_ns)
-                if event is not None:
+                if event is not None and self._is_in_limit(now_ns):
                     put(event)
         finally:
             bound.close()
-            self._path.unlink(missing_ok=True)
+            _release(self._path, self._identity)
+
+    def _is_in_limit(self, now_ns: int) -> bool:
+        if now_ns // 1_000_000_000 != self._second:
+            self._second, self._in_second = now_ns // 1_000_000_000, 0
+        self._in_second += 1
+        if self._in_second > EVENTS_A_S_MAX:
+            self._refuse(f"more than {EVENTS_A_S_MAX} in a second")
+            return False
+        return True
+
+    def _refuse(self, why: object) -> None:
+        self.refused += 1
+        if self.refused % LOGGED_EVERY == 1:
+            log.warning("refused %d datagrams of the vision process, last: %s", self.refused, why)
 
     def _next(self, bound: socket.socket) -> Event | None:
         try:
@@ -94,10 +121,7 @@ class LinkReader:
         try:
             return accepted(data, self._clock.monotonic_ns())
         except ValueError as error:
-            self.refused += 1
-            # One in a hundred: a flood must not fill the log.
-            if self.refused % 100 == 1:
-                log.warning("refused %d datagrams of the vision process, last: %s", self.refused, error)
+            self._refuse(error)
             return None
 
     def _missed(self, put: Put, now_ns: int) -> None:
@@ -156,32 +180,39 @@ class EventSender:
 
 
 class KeepReceiver:
-    """The vision process's ear for KeepCrop."""
+    """The vision process's ear for KeepCrop. refused: datagrams so far that were none."""
 
     def __init__(self, run_dir: Path) -> None:
+        self.refused = 0
         self._path = run_dir / KEEP_SOCKET
         self._socket = bind(self._path)
+        self._identity = _identity(self._path)
         self._socket.setblocking(False)
 
     def take(self) -> KeepCrop | None:
-        """Return the next request, or None when there is none now; a malformed one is logged and passed over."""
-        while True:
+        """Return the next request, or None when there is none now; malformed ones are passed over, some at a time."""
+        for _ in range(REFUSED_A_TURN):
             try:
-                data = self._socket.recv(DATAGRAM_BYTES_MAX + 1)
+                value = decode(self._socket.recv(DATAGRAM_BYTES_MAX + 1))
             except BlockingIOError:
                 return None
-            try:
-                value = decode(data)
             except ValueError as error:
-                log.warning("refused a datagram: %s", error)
+                self._refuse(error)
                 continue
             if isinstance(value, KeepCrop):
                 return value
+            self._refuse(f"{type(value).__name__} is no request")
+        return None
 
     def close(self) -> None:
         """Free the socket and its name."""
         self._socket.close()
-        self._path.unlink(missing_ok=True)
+        _release(self._path, self._identity)
+
+    def _refuse(self, why: object) -> None:
+        self.refused += 1
+        if self.refused % LOGGED_EVERY == 1:
+            log.warning("refused %d requests for pictures, last: %s", self.refused, why)
 
 
 def accepted(data: bytes, now_ns: int) -> Sighted | Classified | VisionAlive:
@@ -218,6 +249,21 @@ def bind(path: Path) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells this name's socket from one that another process binds to it later; None without one."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _release(path: Path, identity: tuple[int, int] | None) -> None:
+    """Remove the name of a socket, unless another process has taken it over: that one would be deaf without it."""
+    if _identity(path) == identity:
+        path.unlink(missing_ok=True)
 
 
 def _check_sighted(event: Sighted) -> None:

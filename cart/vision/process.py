@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from cart.clock import NS_PER_MS, SystemClock
-from cart.edge.link import EventSender, KeepReceiver
+from cart.edge.link import LABEL_MAX, EventSender, KeepReceiver
 from cart.edge.systemd import Notifier
 from cart.faults import Fault
 from cart.vision import check
@@ -30,13 +31,16 @@ from cart.vision.reader import available_engines
 
 if TYPE_CHECKING:
     from cart.config import Config
-    from cart.ports import Clock, FrameSource
+    from cart.ports import Clock, Frame, FrameSource
 
 log = logging.getLogger("cart.vision")
 
 FRAME_TIMEOUT_MS = 500
 SILENT_TIMEOUTS_MAX = 6
 """Timeouts in a row after which the camera counts as lost: 3 s."""
+
+KEPT_A_FRAME = 2
+"""Requests for pictures that are met after each frame: each waits for the disk, and the camera for it."""
 
 OPENINGS_MAX = 6
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
@@ -144,17 +148,22 @@ def open_camera(config: Config, clock: Clock) -> FrameSource:
 def classifier(config: Config) -> Look | None:
     """Return the classifier, or None, logged with its fault, where it cannot be used: barcodes go on without it."""
     from cart.edge.classifier import Classifier, model_dir_of
-    from cart.vision.classify import Head, preprocess
+    from cart.vision.classify import INPUT_SIDE_PX, Head, preprocess
 
     model_dir = model_dir_of(config.classifier.model_dir)
     try:
         network = Classifier(model_dir, config.classifier.threads, SystemClock())
         head = Head.load(model_dir)
+        # A head that does not fit its network, or with a number that is none, fails only when it is used: now, then,
+        # and not at each thing that a shopper puts in.
+        told = head.log_likelihoods(network.embed(np.full((INPUT_SIDE_PX, INPUT_SIDE_PX, 3), 128, np.uint8)))
+        if any(len(label) > LABEL_MAX for label in told):
+            raise ValueError(f"{model_dir}: a label of more than {LABEL_MAX} characters")
     except Fault as fault:
         log.error("%s: %s: %s; going on with barcodes alone", fault.code, fault.text.meaning, fault.detail)
         return None
-    except (OSError, ValueError) as error:
-        log.error("MODEL-HASH: %s; going on with barcodes alone", error)
+    except Exception as error:  # a manifest vouches for whatever it was written for: files may be anything
+        log.error("MODEL-HASH: %s: %s: %s; going on with barcodes alone", model_dir, type(error).__name__, error)
         return None
     return lambda picture: head.log_likelihoods(network.embed(preprocess(picture)))
 
@@ -186,7 +195,7 @@ def _watch_source(
     silent, seen = 0, False
     while not stop.is_set() and silent < SILENT_TIMEOUTS_MAX:
         try:
-            frame = source.next_frame(FRAME_TIMEOUT_MS)
+            frame = _checked(source.next_frame(FRAME_TIMEOUT_MS))
         except OSError as error:
             if not seen:
                 raise
@@ -204,7 +213,19 @@ def _watch_source(
     return seen
 
 
+def _checked(frame: Frame | None) -> Frame | None:
+    """Return the frame; OSError for one that is no colour picture: a driver that gives such has to be opened again."""
+    if frame is not None:
+        shape = frame.pixels.shape
+        if frame.pixels.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or min(shape) < 1:
+            raise OSError(f"it gives frames of {frame.pixels.dtype} {shape}, not of colours")
+    return frame
+
+
 def _keep(requests: KeepReceiver, crops: Crops) -> None:
-    while (request := requests.take()) is not None:
+    for _ in range(KEPT_A_FRAME):
+        request = requests.take()
+        if request is None:
+            break
         crops.keep(request)
     crops.tend()

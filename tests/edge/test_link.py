@@ -163,3 +163,63 @@ def test_a_run_folder_that_is_none_has_its_code(tmp_path):
     for folder in (tmp_path / "file", tmp_path / ("x" * 120)):
         with pytest.raises(Fault, match="RUN-DIR-BAD"):
             link.LinkReader(folder, ManualClock()).start(lambda event: None)
+
+
+def test_who_ends_late_does_not_take_the_name_from_who_took_over(tmp_path):
+    first, second = link.KeepReceiver(tmp_path), link.KeepReceiver(tmp_path)
+    first.close()
+    link.KeepSender(tmp_path).handle(KeepCrop(4, "mismatch"))
+    assert second.take() == KeepCrop(4, "mismatch")
+    second.close()
+    assert not (tmp_path / link.KEEP_SOCKET).exists()
+
+
+def test_a_daemon_that_ends_late_leaves_the_next_ones_socket(reader, tmp_path):
+    second = link.LinkReader(tmp_path, SystemClock())
+    second.start(reader.events.put)
+    reader.stop()
+    sender = link.EventSender(tmp_path)
+    sender.send(VisionAlive(0, 7))
+    assert next_event(reader).frames == 7
+    sender.close()
+    second.stop()
+    assert not (tmp_path / link.EVENTS_SOCKET).exists()
+
+
+class Flooding:
+    """A socket that never runs dry."""
+
+    def __init__(self, data, limit):
+        self.data, self.left = data, limit
+
+    def recv(self, size):
+        self.left -= 1
+        assert self.left >= 0, "asked for ever"
+        return self.data
+
+
+@pytest.mark.parametrize("data", [b"rubbish", encode(SIGHTED), encode(SetPanel("red")), b"[" * 20_000])
+def test_a_flood_of_what_is_no_request_does_not_keep_the_camera_waiting(tmp_path, data, caplog):
+    receiver = link.KeepReceiver(tmp_path)
+    receiver._socket.close()
+    receiver._socket = Flooding(data, 1_000)
+    assert [receiver.take() for _ in range(10)] == [None] * 10
+    assert receiver.refused == 10 * link.REFUSED_A_TURN
+    assert len(caplog.records) <= 1 + receiver.refused // link.LOGGED_EVERY
+
+
+def test_a_vision_process_that_went_wild_does_not_fill_the_queue(tmp_path):
+    reader, events = link.LinkReader(tmp_path, ManualClock(t_ns=5 * 10**9)), []
+    stopped = Flooding(encode(SIGHTED), 3 * link.EVENTS_A_S_MAX)
+    stopped.close = lambda: None
+
+    def dry(size, recv=stopped.recv):
+        if not stopped.left:
+            reader._stopped.set()
+            raise TimeoutError
+        return recv(size)
+
+    stopped.recv = dry
+    reader._run(stopped, events.append)
+    assert len(events) == link.EVENTS_A_S_MAX
+    assert reader.refused == 2 * link.EVENTS_A_S_MAX
