@@ -79,14 +79,27 @@ def run(args: argparse.Namespace) -> int:
     """Enroll, and print what became of it."""
     if bool(args.photos) == args.camera:
         args.error("either photos or --camera")
-    clock = SystemClock()
     settings, store = _settings_and_store(args)
     product = _product(_catalog(settings), args.product)
-    base = _base(args.base, store, settings)
+    with store.alone():
+        version, result, took_ms = _enrolled(args, settings, store, product)
+    if args.output == "json":
+        print(json.dumps({"product": product.id, "version": version.name, "took_ms": took_ms, **_fields(result)}))
+    else:
+        _print_learnt(product, result, took_ms)
+        _print_next(settings, store, version)
+    return EXIT_OK
 
+
+def _enrolled(
+    args: argparse.Namespace, settings: Config, store: ModelStore, product: Product
+) -> tuple[Path, Learnt, int]:
+    """Return the new version, what became of the enrolment, and its time in ms without that of taking photos."""
     from cart.edge.classifier import Classifier
     from cart.vision.enroll import Class, learnt, read_model
 
+    clock = SystemClock()
+    base = _base(args.base, store, settings)
     network = Classifier(base, args.threads)
     model = read_model(base)
     _refuse_known(product, model)
@@ -96,34 +109,33 @@ def run(args: argparse.Namespace) -> int:
     new = Class(product.label, product.group or product.label, product.id, len(photos))
     model, result = learnt(model, new, embeddings, args.although)
     version = _saved(store, base, model, f"enrolled {product.id} from {len(photos)} photos", clock)
-    took_ms = (clock.monotonic_ns() - begun_ns) // NS_PER_MS
-    if args.output == "json":
-        print(json.dumps({"product": product.id, "version": version.name, "took_ms": took_ms, **_fields(result)}))
-    else:
-        _print_learnt(product, result, took_ms)
-        _print_next(settings, store, version)
-    return EXIT_OK
+    return version, result, (clock.monotonic_ns() - begun_ns) // NS_PER_MS
 
 
 def run_unenroll(args: argparse.Namespace) -> int:
     """Forget a product that was enrolled."""
     settings, store = _settings_and_store(args)
-    base = _base(args.base, store, settings)
-
-    from cart.edge.classifier import verified
-    from cart.vision.enroll import forgotten, read_model
-
-    verified(base)
-    model = read_model(base)
-    # By the model's own record: the product may have left the catalogue.
-    label = next((known.label for known in model.enrolled() if known.product == args.product), args.product)
-    version = _saved(store, base, forgotten(model, label), f"forgot {label}", SystemClock())
+    with store.alone():
+        version, label = _forgotten(args, settings, store)
     if args.output == "json":
         print(json.dumps({"label": label, "version": version.name}))
     else:
         print(f"forgot {label}")
         _print_next(settings, store, version)
     return EXIT_OK
+
+
+def _forgotten(args: argparse.Namespace, settings: Config, store: ModelStore) -> tuple[Path, str]:
+    """Return the new version, and the label that it no longer has."""
+    from cart.edge.classifier import verified
+    from cart.vision.enroll import forgotten, read_model
+
+    base = _base(args.base, store, settings)
+    verified(base)
+    model = read_model(base)
+    # By the model's own record: the product may have left the catalogue.
+    label = next((known.label for known in model.enrolled() if known.product == args.product), args.product)
+    return _saved(store, base, forgotten(model, label), f"forgot {label}", SystemClock()), label
 
 
 def run_enrolled(args: argparse.Namespace) -> int:

@@ -30,6 +30,8 @@ class ModelStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._draft = folder / ".draft"
+        self._is_alone = False
 
     @property
     def link(self) -> Path:
@@ -37,7 +39,10 @@ class ModelStore:
         return self.folder / CURRENT
 
     def current(self) -> Path | None:
-        """Return the folder of the version in use, or None before the first."""
+        """Return the folder of the version in use, or None before the first; Fault MODEL-STORE where it is gone."""
+        if self.link.is_symlink() and not self.link.is_dir():
+            there = ", ".join(path.name for path in self.versions()) or "none"
+            raise Fault("MODEL-STORE", f"{self.link} leads nowhere; versions to use: {there}")
         return self.link.resolve() if self.link.is_dir() else None
 
     def versions(self) -> tuple[Path, ...]:
@@ -45,25 +50,35 @@ class ModelStore:
         found = self.folder.glob("[0-9]" * 4) if self.folder.is_dir() else ()
         return tuple(sorted(path for path in found if (path / MANIFEST_FILE).is_file()))
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other commands out, from reading the model in use to writing the next; Fault MODEL-STORE if one is in.
+
+        Without it two that begin together both start from the same version, and what the first learnt is lost. The lock
+        goes with the process.
+        """
+        if self._is_alone:
+            yield
+            return
+        with self._opened_lock():
+            self._is_alone = True
+            try:
+                yield
+            finally:
+                self._is_alone = False
+
     def add(self, files: Mapping[str, bytes]) -> Path:
         """Write a version with its manifest and use it; return its folder. Fault MODEL-STORE where that fails."""
-        with self._locked():
+        with self.alone():
             number = int(self.versions()[-1].name) + 1 if self.versions() else 1
             if number > 9_999:
                 raise Fault("MODEL-STORE", f"{self.folder}: there is no number after 9999")
-            draft, final = self.folder / ".draft", self.folder / f"{number:04}"
-            for stale in (draft, final):  # a version without a manifest was never finished
-                shutil.rmtree(stale, ignore_errors=True)
-            draft.mkdir()
-            for name, content in files.items():
-                _write(draft / name, content)
-            hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-            _write(draft / MANIFEST_FILE, (json.dumps({"sha256": hashes}, indent=1, sort_keys=True) + "\n").encode())
-            _flush(draft)
-            draft.rename(final)
-            self._point_at(final)
-            self._forget_oldest()
-            return final
+            try:
+                return self._added(files, self.folder / f"{number:04}")
+            except OSError as error:
+                # On a full disk half a version would keep the room from what needs it more: the database.
+                shutil.rmtree(self._draft, ignore_errors=True)
+                raise self._fault(error) from error
 
     def use(self, name: str) -> Path:
         """Use the version of this name, or number, from the next start on.
@@ -75,10 +90,27 @@ class ModelStore:
         found = next((path for path in self.versions() if path.name == name.zfill(4)), None)
         if found is None:
             raise Fault("MODEL-VERSION", f"no version {name} in {self.folder}")
-        with self._locked():
+        with self.alone():
             verified(found)
-            self._point_at(found)
+            try:
+                self._point_at(found)
+            except OSError as error:
+                raise self._fault(error) from error
             return found
+
+    def _added(self, files: Mapping[str, bytes], final: Path) -> Path:
+        for stale in (self._draft, final):  # a version without a manifest was never finished
+            shutil.rmtree(stale, ignore_errors=True)
+        self._draft.mkdir()
+        for name, content in files.items():
+            _write(self._draft / name, content)
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        _write(self._draft / MANIFEST_FILE, (json.dumps({"sha256": hashes}, indent=1, sort_keys=True) + "\n").encode())
+        _flush(self._draft)
+        self._draft.rename(final)
+        self._point_at(final)
+        self._forget_oldest()
+        return final
 
     def _point_at(self, version: Path) -> None:
         draft = self.folder / ".link"
@@ -93,17 +125,23 @@ class ModelStore:
             shutil.rmtree(old, ignore_errors=True)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep a second command out; the lock goes with the process."""
+    def _opened_lock(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / ".lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield
-        except BlockingIOError:
-            raise Fault("MODEL-STORE", f"{self.folder}: another command is writing to it") from None
+            lock = (self.folder / ".lock").open("a")
         except OSError as error:
-            raise Fault("MODEL-STORE", f"{self.folder}: {error.strerror or error}") from error
+            raise self._fault(error) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Fault("MODEL-STORE", f"{self.folder}: another command is writing to it") from None
+            except OSError as error:
+                raise self._fault(error) from error
+            yield
+
+    def _fault(self, error: OSError) -> Fault:
+        return Fault("MODEL-STORE", f"{self.folder}: {error.strerror or error}")
 
 
 def _write(path: Path, content: bytes) -> None:

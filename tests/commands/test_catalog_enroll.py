@@ -239,3 +239,15 @@ def test_a_version_that_the_configuration_does_not_name_is_said_so(cart_dir, cap
 def test_the_catalogue_that_is_shown_is_the_one_in_use(cart_dir, capsys):
     assert [product["id"] for product in answer(capsys, "show")["products"]] == ["tin", "other-tin", "banana", "plain"]
     assert len(answer(capsys, "show", "")["products"]) == 81
+
+
+def test_of_two_enrolments_at_once_the_second_is_told_to_wait_and_nothing_is_lost(cart_dir, capsys):
+    """Both would start from the same model, and the later one would write it without what the first taught."""
+    photos_in(cart_dir / "other", seed=2)
+    with ModelStore(cart_dir / "state" / "models").alone():
+        said = refusal(capsys, "enroll", "other-tin", str(cart_dir / "other"))
+    assert "another command" in said
+    assert "photo" not in said  # at once, and not after the photos were taken
+    answer(capsys, "enroll", "tin", str(cart_dir / "tin"))
+    with ModelStore(cart_dir / "state" / "models").alone():
+        assert "another command" in refusal(capsys, "unenroll", "tin")

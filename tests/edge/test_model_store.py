@@ -1,11 +1,14 @@
 """The folder of enrolled models: whole versions, one in use, others to go back to."""
 
+import errno
 import json
 import multiprocessing
 import os
+import shutil
 
 import pytest
 
+from cart.edge import model_store
 from cart.edge.classifier import MANIFEST_FILE, NETWORK_FILE, verified
 from cart.edge.model_store import VERSIONS_KEPT, ModelStore
 from cart.faults import Fault
@@ -88,7 +91,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def hold(folder, held, done):
-    with ModelStore(folder)._locked():
+    with ModelStore(folder).alone():
         held.set()
         done.wait(20)
 
@@ -124,3 +127,38 @@ def test_asking_for_a_version_where_there_is_none_makes_nothing(store):
     with pytest.raises(Fault, match="MODEL-VERSION"):
         store.use("0001")
     assert not store.folder.exists()
+
+
+def test_who_is_alone_writes_and_leaves_the_folder_to_others(store):
+    with store.alone():
+        store.add(a_model("one"))
+        store.use("0001")
+        with pytest.raises(Fault, match="another command"):
+            ModelStore(store.folder).add(a_model("other"))
+    assert ModelStore(store.folder).add(a_model("two")).name == "0002"
+
+
+def test_a_full_disk_keeps_nothing_of_the_version_that_it_did_not_take(store, monkeypatch):
+    store.add(a_model("one"))
+    write = model_store._write
+
+    def full(path, content):
+        if path.name == MANIFEST_FILE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model_store, "_write", full)
+        with pytest.raises(Fault, match="No space left"):
+            store.add(a_model("two"))
+    assert sorted(path.name for path in store.folder.iterdir()) == [".lock", "0001", "current"]
+    assert (store.link / "head.npz").read_bytes() == b"one"
+
+
+def test_a_link_to_a_version_that_is_gone_is_not_taken_for_no_version(store):
+    first, second = store.add(a_model("one")), store.add(a_model("two"))
+    shutil.rmtree(second)
+    with pytest.raises(Fault, match=r"leads nowhere; versions to use: 0001"):
+        store.current()
+    store.use("0001")
+    assert store.current() == first
