@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from cart.wire import bars
+from cart.wire import bars, databar
 from cart.wire.gtin import check_digit
 
 
@@ -38,3 +38,12 @@ def noisy(picture, sigma=4.0, seed=1):
     """Return the picture with a sensor's noise and a lens's blur."""
     seen = cv2.GaussianBlur(picture, (0, 0), 0.8) + np.random.default_rng(seed).normal(0, sigma, picture.shape)
     return np.clip(seen, 0, 255).astype(np.uint8)
+
+
+def databar_label(gtin, module_px=3, height_px=100, linked=False, blur_modules=0.0):
+    """Return a uint8 picture of a DataBar code in one row, with paper around it, as a lens out of focus sees it."""
+    dark = np.array([bit == "1" for bit in databar.modules(gtin, linked=linked)])
+    row = np.where(np.pad(dark, 12), 30, 220).astype(np.uint8)
+    strip = np.repeat(np.repeat(row[None, :], height_px, axis=0), module_px, axis=1)
+    paper = cv2.copyMakeBorder(strip, 60, 60, 20, 20, cv2.BORDER_CONSTANT, value=220)
+    return cv2.GaussianBlur(paper, (0, 0), blur_modules * module_px) if blur_modules else paper

@@ -20,12 +20,20 @@ from tools.measuring import ROOT, NotMeasured, bar, cart, field, scope
 SHARED = Path(os.environ.get("CART_SHARED") or ROOT.parent / "shared") / "data" / "barcodes"
 READ = "cart camera read ../shared/data/barcodes/images/..."
 SEED = "90417"
-FRAMES = f"cart bench vision --only frames --seed {SEED} -o json"
+FRAMES = f"cart bench vision --only frames --ours --seed {SEED} -o json"
 COST = f"cart bench vision --only cost --seed {SEED} -o json"
 FULL_TIMEOUT_S = 2 * 3_600
 
-MISLABELLED = "images/zxing_qrcode-2__13.png"
-"""The manifest's own label of another crop of this photo is what both engines read here, error-corrected: left out."""
+MISLABELLED = {
+    "images/zxing_qrcode-2__13.png": "the manifest's own label of another crop of this photo is what both engines read"
+    " here, error-corrected",
+    "images/zxing_rss14-2__17.png": "another package than the one it is labelled as: (01)01234567890128, as the digits"
+    " below the bars and the bars themselves say, and as the label of the photo before it says",
+    "images/zxing_rss14-2__18.png": "the same",
+    "images/zxing_rss14-2__19.png": "the same",
+    "images/zxing-cpp_datamatrix-3__dm-2x2-b.webp": "labelled <unkown>: no text is right",
+}
+"""Photos that are left out, and why their labels are wrong: reading them rightly would count as a wrong read."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ def exam() -> list[Reads]:
     if not SHARED.is_dir():
         raise NotMeasured("the shared photos are not there")
     with (SHARED / "manifest.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["file"] != MISLABELLED]
+        rows = [row for row in csv.DictReader(file) if row["file"] not in MISLABELLED]
     result = cart("camera", "read", *(str(SHARED / row["file"]) for row in rows), timeout_s=1_800)
     answers = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
     if len(answers) != len(rows):
@@ -155,8 +163,8 @@ def barcode_datamatrix() -> float:
 def frames() -> subprocess.CompletedProcess:
     """Draw and read the generated frames once for their rows."""
     count = "10000" if scope.full else "520"
-    words = ["bench", "vision", "--only", "frames", "--seed", SEED, "--frames", count, "-o", "json"]
-    return cart(*words, timeout_s=FULL_TIMEOUT_S)
+    words = ["bench", "vision", "--only", "frames", "--ours", "--seed", SEED, "--frames", count, "-o", "json"]
+    return cart(*words, timeout_s=FULL_TIMEOUT_S, shown=True)
 
 
 @bar("frames-wrong", "generated frames near the limit, 520 (10,000 with --full): wrong retail numbers", "=", 0,

@@ -14,6 +14,9 @@ from cart.arguments import MILLION, whole
 if TYPE_CHECKING:
     from cart.vision.bench.sections import Section
 
+SEED_MAX = (1 << 32) - 1
+"""What every generator takes."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what `cart bench vision` takes."""
@@ -24,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames", type=whole(1, MILLION), metavar="N", help="generated frames near the limit (2000; quick: 200)"
     )
     parser.add_argument("--ours", action="store_true", help="codes by our reader alone, beside no other: faster")
-    parser.add_argument("--seed", type=int, default=1, help="of the generated frames (default 1)")
+    parser.add_argument("--seed", type=whole(0, SEED_MAX), default=1, help="of the generated frames (default 1)")
     parser.add_argument("--quick", action="store_true", help="a minute's worth: every sixth photo, few frames")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with the misses")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: for programs")

@@ -65,15 +65,24 @@ class ZxingEngine:
         reads = (_raw_read(barcode) for barcode in found)
         return [read for read in reads if read is not None and read.symbology in symbologies]
 
+    def unread_qr(self, grey: np.ndarray) -> list[tuple[tuple[int, int], ...]]:
+        """Return the corners, in reading order, of QR codes that are found and cannot be decoded."""
+        found = zxingcpp.read_barcodes(grey, formats=_FORMATS["QR"], return_errors=True)
+        return [_corners(barcode) for barcode in found if not barcode.valid]
+
 
 def _raw_read(barcode: zxingcpp.Barcode) -> RawRead | None:
     symbology = _SYMBOLOGY.get(barcode.format)
     if symbology is None:
         return None
     symbology, text = _in_cart_form(symbology, barcode.text)
+    gs1 = barcode.symbology_identifier in _GS1_IDENTIFIERS
+    return RawRead(symbology, text, _corners(barcode), "zxing", gs1=gs1)
+
+
+def _corners(barcode: zxingcpp.Barcode) -> tuple[tuple[int, int], ...]:
     at = barcode.position
-    corners = tuple((p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left))
-    return RawRead(symbology, text, corners, "zxing", gs1=barcode.symbology_identifier in _GS1_IDENTIFIERS)
+    return tuple((p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left))
 
 
 def _in_cart_form(symbology: str, text: str) -> tuple[str, str]:

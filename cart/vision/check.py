@@ -190,6 +190,24 @@ def _best_warp(grey: np.ndarray, quad: np.ndarray, templates: np.ndarray) -> _Wa
     return _Warp(float(seen @ templates[lens]), lens, seen, shape, quad)
 
 
+def seen_as(profile: np.ndarray, templates: np.ndarray) -> tuple[float, np.ndarray, int]:
+    """Return how well a code fits a profile at its best start, end and bend, the profile seen so, and the lens.
+
+    profile    float32 (SAMPLES,), AROUND widths of the code beyond its ends
+    templates  the code through all lenses, as drawn.templates_of gives it
+    """
+    # Every other sample and lenses without ink spread are enough to find the place.
+    shape, _, _ = _search(profile, templates[_PLAIN_LENSES, ::2], _COARSE, step=2)
+    _, seen, lens = _search(profile, templates, _FINE + shape)
+    return float(unit_rows(seen[None, :])[0] @ templates[lens]), seen, lens
+
+
+def straight(profile: np.ndarray, samples: int) -> np.ndarray:
+    """Return a profile on the grid of its code, `samples` long with the quiet zones, as if its ends were right."""
+    places = _shapes(samples, 1)[0][None, :]
+    return cv2.remap(profile[None, :], places, np.zeros_like(places), cv2.INTER_LINEAR)[0]
+
+
 def _score(warp: _Warp) -> float:
     return warp.score
 

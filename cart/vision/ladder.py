@@ -120,6 +120,3 @@ MATRIX_RUNGS = (
     Rung("softer", lambda grey: cv2.GaussianBlur(grey, (0, 0), 2.0), MATRIX),
 )
 """For a whole picture: modules of a matrix that are small, badly lit, printed as dots or over a picture."""
-
-CURVED_RUNGS = (Rung("curved", lambda grey: sharpened(enlarged(grey, 2, 2), 1.5, 1.0), frozenset({"QR"})),)
-"""For a QR code that is not flat."""

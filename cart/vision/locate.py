@@ -92,6 +92,25 @@ def turned_upright(grey: np.ndarray, region: Region, scale: float = 1.0) -> Crop
     return Crop(pixels, back)
 
 
+def across_bars(grey: np.ndarray, region: Region, reach: float, part: float) -> Crop:
+    """Return a strip through the middle of a region with its bars upright.
+
+    reach  its width, in widths of the region; it goes on into the rest of the picture
+    part   its height, in heights of the region
+    """
+    width, height = region.right - region.left, region.bottom - region.top
+    cosine, sine = math.cos(math.radians(region.angle_deg)), math.sin(math.radians(region.angle_deg))
+    size = (
+        max(1, round(reach * (width * abs(cosine) + height * abs(sine)))),
+        max(1, round(part * (width * abs(sine) + height * abs(cosine)))),
+    )
+    turn = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0]])
+    middle = ((region.left + region.right) / 2, (region.top + region.bottom) / 2)
+    turn[:, 2] = np.divide(size, 2) - turn[:, :2] @ middle
+    pixels = cv2.warpAffine(grey, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return Crop(pixels, cv2.invertAffineTransform(turn))
+
+
 def in_frame(corners: tuple[tuple[float, float], ...], to_frame: np.ndarray) -> tuple[tuple[int, int], ...]:
     """Return corners of a crop in the coordinates of its frame."""
     points = np.asarray(corners, np.float64) @ to_frame[:, :2].T + to_frame[:, 2]

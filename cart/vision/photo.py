@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 FILE_BYTES_MAX = 64 << 20
+WITH_TRANSPARENCY = (b"\x89PNG", b"RIFF")
+"""How files begin that may have transparent parts: PNG and WebP."""
 
 
 class BadPhoto(Exception):
@@ -36,7 +38,22 @@ def decoded(content: bytes) -> np.ndarray:
         raise BadPhoto(error.err) from error
     if pixels is None:
         raise BadPhoto("not a picture, or a damaged one")
-    return pixels
+    return _on_white(content, pixels)
+
+
+def _on_white(content: bytes, pixels: np.ndarray) -> np.ndarray:
+    """Return the pixels with what is transparent in the file shown on white, as a page shows it.
+
+    OpenCV drops the transparency and leaves the colour below it, often black: bars on nothing become black on black.
+    """
+    if not content.startswith(WITH_TRANSPARENCY):
+        return pixels
+    whole = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    # A picture that was turned upright by its EXIF data has no place for its transparency any more.
+    if whole is None or whole.shape != (*pixels.shape[:2], 4) or whole.dtype != np.uint8:
+        return pixels
+    opaque = whole[:, :, 3:].astype(np.float32) / 255
+    return np.rint(whole[:, :, :3] * opaque + 255 * (1 - opaque)).astype(np.uint8)
 
 
 def grey(bgr: np.ndarray) -> np.ndarray:

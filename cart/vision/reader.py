@@ -18,8 +18,9 @@ import numpy as np
 
 from cart.ports import BarcodeEngine, RawRead
 from cart.vision import check, locate, overlap
-from cart.vision.curved import CurvedQrEngine
-from cart.vision.ladder import CURVED_RUNGS, LINEAR, LINEAR_RUNGS, MATRIX_RUNGS, WHOLE_RUNGS, Rung
+from cart.vision.curved import read_bent
+from cart.vision.databar import BlurredDatabarEngine
+from cart.vision.ladder import LINEAR, LINEAR_RUNGS, MATRIX_RUNGS, WHOLE_RUNGS, Rung
 from cart.wire.gs1 import RETAIL, SYMBOLOGIES, canonical_gtin
 
 SCORE_MIN, MARGIN_MIN = 0.85, -0.01
@@ -40,6 +41,9 @@ SLIVER_PX = 8
 
 CODE128_LENGTH_MIN = 4
 """Fewer characters than this are found in fine print: one check character in 103 is all that guards them."""
+
+BLURRED_REACH, BLURRED_PART = 2.2, 0.25
+"""Of a region, how much wider and how high the strip is in which blurred bars are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,12 @@ def read_photo(
         findings.add(engine.read(findings.grey, symbologies))
     for region in locate.find_regions(grey):
         climb(findings, region, LINEAR_RUNGS, engines, symbologies)
+        read_blurred(findings, region, symbologies)
     if not findings.reads():
         whole = locate.Region(0, 0, grey.shape[1], grey.shape[0], 0.0)
         climb(findings, whole, WHOLE_RUNGS + MATRIX_RUNGS, engines, symbologies)
-        climb(findings, whole, CURVED_RUNGS, (CurvedQrEngine(),), symbologies)
+        if not findings.reads() and "QR" in symbologies:
+            findings.add(read_bent(findings.grey, engines))
     return findings.reads()
 
 
@@ -126,6 +132,7 @@ def read_unread(
     findings = Findings(np.ascontiguousarray(grey))
     region = locate.Region(0, 0, grey.shape[1], grey.shape[0], angle_deg)
     climb(findings, region, LINEAR_RUNGS, engines, symbologies)
+    read_blurred(findings, region, symbologies)
     return findings.reads()
 
 
@@ -146,6 +153,17 @@ def climb(
             if not rung.engines or engine.name in rung.engines:
                 found = engine.read(pixels, rung.symbologies & symbologies)
                 findings.add([in_frame(raw, to_frame, inverted=rung.inverted) for raw in found])
+
+
+def read_blurred(findings: Findings, region: locate.Region, symbologies: frozenset[str]) -> None:
+    """Add the DataBar code of a region in which no code holds yet, even if its bars have run together.
+
+    It is looked for beyond the region, too: the pale outermost bars of a DataBar are easily left out of it.
+    """
+    if not covered(region, findings.reads()):
+        strip = locate.across_bars(findings.grey, region, BLURRED_REACH, BLURRED_PART)
+        found = BlurredDatabarEngine().read(strip.pixels, symbologies)
+        findings.add([in_frame(raw, strip.to_frame) for raw in found])
 
 
 def in_frame(raw: RawRead, to_frame: np.ndarray, *, inverted: bool = False) -> RawRead:

@@ -26,3 +26,13 @@ def test_a_second_bench_on_one_folder_is_refused_and_leaves_the_first_ones_files
         assert main(["bench", *words, "--state", str(tmp_path)]) == 3
     assert "STATE-DIR-BUSY" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["bench"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--seed", "-5"), ("--seed", "4294967296"), ("--frames", "0"), ("--only", "nothing")]
+)
+def test_a_wrong_argument_of_the_bench_of_seeing_is_said_before_anything_is_measured(wrong, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "vision", *wrong])
+    assert ended.value.code == 2
+    assert "error: argument" in capsys.readouterr().err

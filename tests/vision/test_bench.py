@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cart.__main__ import main
+from cart.sim.weighing.command import Progress
 from cart.vision import reader
 from cart.vision.bench import command, near_limit, page, render, sections, tables
 from cart.vision.bench.comparing import Sample, Tally
@@ -111,6 +112,24 @@ def test_photos_are_judged_by_the_manifest_beside_them(engines, capsys, tmp_path
     figures = json.loads(capsys.readouterr().out)["photos"]
     assert (figures["EAN13"]["cart"]["right"], figures["EAN13"]["cart"]["wrong_numbers"]) == (1, 1)
     assert figures["negatives"]["cart"]["wrong_numbers"] == 1
+
+
+def test_our_reader_alone_says_the_same_beside_no_other(engines, capsys):
+    words = ["bench", "vision", "--only", "frames", "--frames", "6", "-o", "json"]
+    figures = {}
+    for only in ([], ["--ours"]):
+        assert main([*words, *only]) == 0
+        figures[bool(only)] = json.loads(capsys.readouterr().out)["frames"]["all generated"]
+    assert set(figures[True]) == {"cart"} < set(figures[False])
+    for name in ("pictures", "right", "wrong_numbers"):
+        assert figures[True]["cart"][name] == figures[False]["cart"][name]
+
+
+def test_a_log_has_a_line_for_each_part_of_many_frames(capsys, monkeypatch):
+    monkeypatch.setattr(near_limit, "PART", 2)
+    progress = Progress(terminal=False)
+    assert len(list(near_limit.samples(1, 5, progress))) == 5
+    assert capsys.readouterr().err.splitlines() == [f"generated frames from {n} on ..." for n in (1, 3, 5)]
 
 
 def test_the_page_shows_wrong_ones_first_and_takes_no_text_for_markup():

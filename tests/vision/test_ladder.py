@@ -6,7 +6,7 @@ import pytest
 
 from cart.ports import RawRead
 from cart.vision import ladder, locate, reader
-from cart.vision.curved import CurvedQrEngine
+from cart.vision.curved import QUIET_PX, SIDE_PX, flattened, read_bent
 from cart.vision.reader import Findings, Verdict, verdict
 from cart.wire.gs1 import RETAIL
 from tests import labels
@@ -170,17 +170,48 @@ def bent_qr(text, bend):
     return cv2.remap(flat, columns, rows + wave, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def test_a_qr_code_that_is_not_flat_is_read_by_the_decoder_made_for_it():
+class Sees:
+    """An engine that sees a QR code in its corners and reads only pictures that look like `flat`."""
+
+    name = "sees"
+
+    def __init__(self, corners, flat):
+        self.corners, self.flat, self.tries = corners, flat, 0
+
+    def unread_qr(self, grey):
+        return [((0, 0), (9, 0), (9, 9), (0, 9)), self.corners]
+
+    def read(self, grey, symbologies):
+        if symbologies != {"QR"} or grey.shape != self.flat.shape:
+            return []
+        self.tries += 1
+        alike = float(np.corrcoef(grey.ravel(), self.flat.ravel())[0, 1]) > 0.97
+        return [RawRead("QR", "flat", ((0, 0), (1, 0), (1, 1), (0, 1)), self.name)] if alike else []
+
+
+def test_a_bent_qr_code_is_flattened_until_an_engine_can_read_it():
     link = "https://id.gs1.org/01/09506000134352"
-    bag = bent_qr(link, 0.06)
-    if any(engine.read(bag, ladder.MATRIX) for engine in ENGINES):
-        pytest.skip("the engines read it themselves")
-    assert [(r.text, r.gtin) for r in reader.read_photo(bag, [])] == [(link, "09506000134352")]
+    height, width = bent_qr(link, 0.0).shape
+    corners = tuple((x, y) for x, y in ((32, 32), (width - 32, 32), (width - 32, height - 32), (32, height - 32)))
+    flat = next(flattened(bent_qr(link, 0.0), corners))
+    assert flat.shape == (SIDE_PX + 2 * QUIET_PX,) * 2
+    for bend in (0.015, -0.015):
+        engine = Sees(corners, flat)
+        assert [(raw.text, raw.corners) for raw in read_bent(bent_qr(link, bend), [engine])] == [("flat", corners)]
+        assert 1 < engine.tries < 81
 
 
-def test_the_decoder_of_bent_codes_is_silent_without_one():
-    engine = CurvedQrEngine()
+def test_a_bent_qr_code_of_the_shared_photos_is_read(shared_data):
+    needs_an_engine()
+    if "zxing" not in {engine.name for engine in ENGINES}:
+        pytest.skip("zxing-cpp is not installed")
+    shirt = cv2.imread(str(shared_data / "barcodes/images/zxing_qrcode-4__13.png"), cv2.IMREAD_GRAYSCALE)
+    assert not [raw for engine in ENGINES for raw in engine.read(shirt, ladder.MATRIX)]
+    assert [r.text for r in reader.read_photo(shirt, ENGINES)] == ["Google Print Ads - T.G.I.A.F. - January 31, 2008"]
+
+
+def test_without_a_code_in_sight_nothing_is_flattened():
     noise = np.random.default_rng(4).integers(0, 255, (120, 160)).astype(np.uint8)
-    assert engine.read(bent_qr("https://example.com", 0.0), frozenset({"EAN13"})) == []
     for grey in (np.full((120, 160), 128, np.uint8), noise, labels.label("EAN13", MILK), np.zeros((1, 1), np.uint8)):
-        assert engine.read(grey, ladder.MATRIX) == []
+        assert read_bent(grey, ENGINES) == []
+    assert read_bent(noise, [Grows("CODE", 1)]) == []

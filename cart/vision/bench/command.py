@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     if args.report and not _writable(args.report):
         return EXIT_USAGE
     cv2.setNumThreads(1)
-    plan = Plan(data_folder(args.data), args.seed, args.quick, args.frames)
+    plan = Plan(data_folder(args.data), args.seed, args.quick, args.frames, args.ours)
     results, missing, stopped = measured([s for s in SECTIONS if not args.only or s.name in args.only], plan)
     for name, reason in missing.items():
         print(f"cart bench vision: {name} not measured: {reason}", file=sys.stderr)

@@ -115,12 +115,12 @@ class Comparison:
         return Table(title, ("code", "n", *self.readers), tuple(rows), notes)
 
 
-def compared(samples: Iterable[Sample]) -> Comparison:
-    """Give every picture to every reader."""
+def compared(samples: Iterable[Sample], *, ours: bool = False) -> Comparison:
+    """Give every picture to every reader, or to `ours` alone."""
     clock = SystemClock()
     engines = installed_engines()
-    by_name = readers(engines)
-    comparison = Comparison((*by_name, *((EITHER,) if len(engines) > 1 else ())))
+    by_name = {name: read for name, read in readers(engines).items() if name == OURS or not ours}
+    comparison = Comparison((*by_name, *((EITHER,) if len(by_name) > 1 and len(engines) > 1 else ())))
     for sample in samples:
         said, spent_ns = {}, {}
         for name, read in by_name.items():

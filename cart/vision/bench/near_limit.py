@@ -14,6 +14,7 @@ from cart.wire.gtin import check_digit
 from cart.wire.upce import upca_to_upce
 
 FRAMES, FRAMES_QUICK = 2_000, 200
+PART = 500
 ALL = "all generated"
 
 Draw = Callable[[np.random.Generator], Hardship]
@@ -71,7 +72,7 @@ KINDS: dict[str, Draw] = {
 def measure(plan: Plan, progress: Progress) -> Result:
     """Return the table of the generated frames."""
     count = plan.frames or (FRAMES_QUICK if plan.quick else FRAMES)
-    comparison = compared(samples(plan.seed, count, progress))
+    comparison = compared(samples(plan.seed, count, progress), ours=plan.ours)
     return Result(
         (comparison.table("Codes on generated frames near the limit"),),
         comparison.figures(),
@@ -83,7 +84,8 @@ def samples(seed: int, count: int, progress: Progress, kinds: dict[str, Draw] = 
     """Yield `count` frames, half of them of the last kind, the others of each kind in turn."""
     *single, several = kinds
     for number in range(count):
-        progress(f"generated frames, {number + 1} of {count}")
+        # A log has a line for each part.
+        progress(f"generated frames from {number - number % PART + 1} on, {number + 1} of {count}")
         kind = several if number % 2 or not single else single[number // 2 % len(single)]
         yield drawn(seed, number, kind, kinds[kind])
 

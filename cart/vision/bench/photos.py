@@ -18,7 +18,7 @@ ALL = {"photo": "all photos", "generated": "all generated", "negative": "negativ
 def measure(plan: Plan, progress: Progress) -> Result:
     """Return the tables of the shared barcode photos; NotThere without them."""
     folder = needed_data(plan, "barcodes")
-    comparison = compared(samples(folder, progress, QUICK_STEP if plan.quick else 1))
+    comparison = compared(samples(folder, progress, QUICK_STEP if plan.quick else 1), ours=plan.ours)
     table = comparison.table("Codes on the shared photos")
     return Result((table,), comparison.figures(), tuple(comparison.pictures))
 

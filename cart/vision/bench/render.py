@@ -141,7 +141,7 @@ def _placed(label: np.ndarray, seen: Hardship, rng: np.random.Generator) -> np.n
     # Sampled points of a label much finer than the picture would alias.
     soft = cv2.GaussianBlur(label, (0, 0), max(0.01, LABEL_PX / seen.module_px / FINER / 2))
     drawn = cv2.warpPerspective(soft, view, size, flags=cv2.INTER_LINEAR)
-    mask = cv2.warpPerspective(np.ones_like(label), view, size, flags=cv2.INTER_NEAREST)
+    mask = cv2.warpPerspective(np.ones(label.shape, np.uint8), view, size, flags=cv2.INTER_NEAREST).astype(np.float32)
     drawn = cv2.resize(drawn * mask, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
     mask = cv2.resize(mask, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
     return drawn + (1 - mask) * _background(int(rng.integers(BACKGROUNDS)))

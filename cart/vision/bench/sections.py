@@ -27,12 +27,14 @@ class Plan:
     seed     of everything random in generated pictures
     quick    a minute's worth: every sixth photo, few generated frames
     frames   generated frames near the limit; None for the usual number
+    ours     codes are read by our reader alone, beside no other
     """
 
     data: Path | None
     seed: int = 1
     quick: bool = False
     frames: int | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
