@@ -20,6 +20,8 @@ def load(path: Path) -> np.ndarray:
     Errors: BadPhoto when the file is missing, empty, larger than FILE_BYTES_MAX, or not a picture that OpenCV reads.
     """
     try:
+        if not (path.is_file() or path.is_dir()) and path.exists():
+            raise BadPhoto("a device or pipe, and no file")  # it may never end
         if path.stat().st_size > FILE_BYTES_MAX:
             raise BadPhoto(f"larger than {FILE_BYTES_MAX >> 20} MiB")
         content = path.read_bytes()

@@ -1,6 +1,7 @@
 """`cart camera`: what scripts get for good photos, bad ones and labels that do not exist."""
 
 import json
+import os
 
 import cv2
 import numpy as np
@@ -22,11 +23,12 @@ def photo(tmp_path):
 
 @pytest.fixture
 def bad_photos(tmp_path):
-    """Empty, no picture, torn, absent, a folder."""
+    """Empty, no picture, torn, absent, a folder, a pipe that nobody writes to."""
     torn = cv2.imencode(".png", np.zeros((50, 50, 3), np.uint8))[1].tobytes()[:60]
     for name, content in {"empty.jpg": b"", "text.jpg": b"no picture", "torn.png": torn}.items():
         (tmp_path / name).write_bytes(content)
-    return [str(tmp_path / name) for name in ("empty.jpg", "text.jpg", "torn.png", "absent.jpg", ".")]
+    os.mkfifo(tmp_path / "pipe.jpg")
+    return [str(tmp_path / name) for name in ("empty.jpg", "text.jpg", "torn.png", "absent.jpg", ".", "pipe.jpg")]
 
 
 @pytest.fixture
