@@ -25,7 +25,7 @@ from cart import logs, output
 from cart.backoffice import keys, report
 from cart.backoffice.ledger import open_ledger
 from cart.clock import SystemClock
-from cart.faults import EXIT_FAILED, EXIT_OK, FAULTS, Fault
+from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE, FAULTS, Fault
 from cart.wire.sealed_picture import FILE_BYTES_MAX
 
 DEFAULT_DB = "sqlite:ledger.sqlite3"
@@ -113,9 +113,13 @@ def init_keys(args: argparse.Namespace) -> int:
 
 
 def open_pictures(args: argparse.Namespace) -> int:
-    """Open sealed pictures into a folder; one JSON line a file; exit 1 if one does not open."""
+    """Open sealed pictures into a folder; one JSON line a file; exit 1 if one does not open, 2 for a bad folder."""
     key = keys.load_picture_key(args.keys)
-    args.out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        args.out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"cart-backoffice: {args.out}: {error.strerror}: name another folder with --out", file=sys.stderr)
+        return EXIT_USAGE
     code = EXIT_OK
     for path in args.files:
         try:
@@ -128,8 +132,11 @@ def open_pictures(args: argparse.Namespace) -> int:
         except Fault as fault:
             _print({"file": str(path), "error": f"{fault.code}: {fault.text.meaning}: {fault.detail}"})
             code = EXIT_FAILED
+        except FileExistsError:
+            _print({"file": str(path), "error": f"{shown} is there already: opened before, or name another --out"})
+            code = EXIT_FAILED
         except OSError as error:
-            _print({"file": str(path), "error": str(error)})
+            _print({"file": str(path), "error": error.strerror or str(error)})
             code = EXIT_FAILED
     return code
 

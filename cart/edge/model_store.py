@@ -40,15 +40,17 @@ class ModelStore:
 
     def current(self) -> Path | None:
         """Return the folder of the version in use, or None before the first; Fault MODEL-STORE where it is gone."""
-        if self.link.is_symlink() and not self.link.is_dir():
-            there = ", ".join(path.name for path in self.versions()) or "none"
-            raise Fault("MODEL-STORE", f"{self.link} leads nowhere; versions to use: {there}")
-        return self.link.resolve() if self.link.is_dir() else None
+        with self._readable():
+            if self.link.is_symlink() and not self.link.is_dir():
+                there = ", ".join(path.name for path in self.versions()) or "none"
+                raise Fault("MODEL-STORE", f"{self.link} leads nowhere; versions to use: {there}")
+            return self.link.resolve() if self.link.is_dir() else None
 
     def versions(self) -> tuple[Path, ...]:
-        """Return the folders of all versions, oldest first."""
-        found = self.folder.glob("[0-9]" * 4) if self.folder.is_dir() else ()
-        return tuple(sorted(path for path in found if (path / MANIFEST_FILE).is_file()))
+        """Return the folders of all versions, oldest first; Fault MODEL-STORE where the folder cannot be read."""
+        with self._readable():
+            found = self.folder.glob("[0-9]" * 4) if self.folder.is_dir() else ()
+            return tuple(sorted(path for path in found if (path / MANIFEST_FILE).is_file()))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -123,6 +125,14 @@ class ModelStore:
     def _forget_oldest(self) -> None:
         for old in self.versions()[:-VERSIONS_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Name the folder that this user may not look into."""
+        try:
+            yield
+        except OSError as error:
+            raise self._fault(error) from error
 
     @contextmanager
     def _opened_lock(self) -> Iterator[None]:

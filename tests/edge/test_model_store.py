@@ -162,3 +162,11 @@ def test_a_link_to_a_version_that_is_gone_is_not_taken_for_no_version(store):
         store.current()
     store.use("0001")
     assert store.current() == first
+
+
+def test_a_folder_that_cannot_be_read_is_a_fault_with_its_name(tmp_path):
+    """A name that is too long stands for a folder of another user, which no test run by root would notice."""
+    store = ModelStore(tmp_path / ("m" * 300))
+    for asked in (store.current, store.versions, lambda: store.use("0001")):
+        with pytest.raises(Fault, match=r"MODEL-STORE: .*mmm: "):
+            asked()

@@ -122,8 +122,17 @@ def test_an_opened_picture_is_never_written_over_another(tmp_path, store, capsys
     words = ["picture", str(kept), "--keys", str(store), "--out", str(tmp_path / "out")]
     assert backoffice(words) == 0
     (tmp_path / "out" / f"{kept.stem}.jpg").write_bytes(b"reviewed")
+    capsys.readouterr()
     assert backoffice(words) == 1
     assert (tmp_path / "out" / f"{kept.stem}.jpg").read_bytes() == b"reviewed"
+    assert "is there already: opened before" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_folder_that_cannot_be_made_for_pictures_is_named_with_the_next_step(tmp_path, store, capsys):
+    (tmp_path / "file").write_bytes(b"")
+    kept = Cart(tmp_path / "crops", store).keep()
+    assert backoffice(["picture", str(kept), "--keys", str(store), "--out", str(tmp_path / "file")]) == 2
+    assert "name another folder with --out" in capsys.readouterr().err
 
 
 def test_a_picture_is_kept_once_whatever_the_reasons(tmp_path, store):
