@@ -7,6 +7,7 @@ the daemon's clock, and everything the core relies on (lengths, ranges, moments)
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import socket
@@ -14,7 +15,7 @@ import threading
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from cart.core.effects import Effect, KeepCrop
 from cart.core.events import SCORES_MAX, TEXT_MAX, Classified, Sighted, SourceBack, SourceLost, VisionAlive
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cart.link")
 
-EVENTS_SOCKET, KEEP_SOCKET = "vision.sock", "keep.sock"
+EVENTS_SOCKET, KEEP_SOCKET, KEEP_LOCK = "vision.sock", "keep.sock", "keep.lock"
 DATAGRAM_BYTES_MAX = 16_384
 SILENCE_NS = 2_000_000_000
 """Without a VisionAlive for so long the vision process counts as lost; it sends one a second."""
@@ -183,10 +184,16 @@ class KeepReceiver:
     """The vision process's ear for KeepCrop. refused: datagrams so far that were none."""
 
     def __init__(self, run_dir: Path) -> None:
+        """Bind the socket; OSError where that cannot be done, or another vision process has it."""
         self.refused = 0
         self._path = run_dir / KEEP_SOCKET
-        self._socket = bind(self._path)
-        self._identity = _identity(self._path)
+        # A second process would take the name over, find that the camera has a user, and leave the first one deaf.
+        self._lock = _locked(run_dir / KEEP_LOCK)
+        try:
+            self._socket = bind(self._path)
+        except OSError:
+            self._lock.close()
+            raise
         self._socket.setblocking(False)
 
     def take(self) -> KeepCrop | None:
@@ -205,9 +212,11 @@ class KeepReceiver:
         return None
 
     def close(self) -> None:
-        """Free the socket and its name."""
+        """Free the socket and its name; safe to call twice."""
         self._socket.close()
-        _release(self._path, self._identity)
+        if not self._lock.closed:
+            self._path.unlink(missing_ok=True)
+            self._lock.close()
 
     def _refuse(self, why: object) -> None:
         self.refused += 1
@@ -249,6 +258,18 @@ def bind(path: Path) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def _locked(path: Path) -> TextIO:
+    """Return the open file, which holds the lock until it is closed or the process is gone; OSError if it is held."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise OSError(error.errno, "another vision process runs there") from None
+    return file
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

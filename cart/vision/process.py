@@ -64,7 +64,7 @@ def run(config: Config) -> int:
     try:
         requests = KeepReceiver(run_dir)
     except OSError as error:
-        raise Fault("RUN-DIR-BAD", f"{run_dir}: {error}") from error
+        raise Fault("RUN-DIR-BAD", f"{run_dir}: {error.strerror or error}") from error
     sender = EventSender(run_dir)
     check.warm_up()
     # Milliseconds since boot: above every number that an earlier run of this process gave to a pass.

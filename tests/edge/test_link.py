@@ -165,13 +165,19 @@ def test_a_run_folder_that_is_none_has_its_code(tmp_path):
             link.LinkReader(folder, ManualClock()).start(lambda event: None)
 
 
-def test_who_ends_late_does_not_take_the_name_from_who_took_over(tmp_path):
-    first, second = link.KeepReceiver(tmp_path), link.KeepReceiver(tmp_path)
-    first.close()
+def test_a_second_vision_process_takes_nothing_from_the_first(tmp_path):
+    first = link.KeepReceiver(tmp_path)
+    with pytest.raises(OSError, match="another vision process runs there"):
+        link.KeepReceiver(tmp_path)
     link.KeepSender(tmp_path).handle(KeepCrop(4, "mismatch"))
-    assert second.take() == KeepCrop(4, "mismatch")
-    second.close()
+    assert first.take() == KeepCrop(4, "mismatch")
+    first.close()
+    first.close()
     assert not (tmp_path / link.KEEP_SOCKET).exists()
+    second = link.KeepReceiver(tmp_path)
+    first.close()
+    assert (tmp_path / link.KEEP_SOCKET).exists()
+    second.close()
 
 
 def test_a_daemon_that_ends_late_leaves_the_next_ones_socket(reader, tmp_path):
