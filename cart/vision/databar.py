@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from cart.ports import RawRead
 from cart.vision import check, drawn
-from cart.vision.likeliest import SAMPLES, Guess, finder_modules, most_likely, pictures
+from cart.vision.likeliest import SAMPLES, Guess, Lens, finder_modules, most_likely, seen_rows
 from cart.vision.profile import profile_across
 from cart.wire import databar
 
@@ -35,7 +35,8 @@ MODULE_PX_MIN, PART_MIN, WIDTH_STEP = 1.2, 0.22, 1.04
 FINER_WIDTHS = (0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03)
 """Then in parts of the widths that were best."""
 
-SEARCH_PER_MODULE, SEARCH_BLUR_MODULES = 2, 0.75
+SEARCH_PER_MODULE = 2
+SEARCH_LENS: Lens = (0.75, 0.0)
 
 PLACES, FINDERS_MIN = 2, 0.9
 """So many places are looked at, if the mean correlation of their two finders is at least this."""
@@ -123,14 +124,14 @@ def best_guess(grey: np.ndarray, quad: np.ndarray) -> tuple[float, Guess]:
     Fitting and guessing in turn is repeated until the code stays the same, at most REFITS times.
     """
     profile = profile_across(grey, quad, evened=False).astype(np.float32)
-    guess, score = most_likely(check.straight(profile, SAMPLES), SEARCH_BLUR_MODULES), 0.0
+    guess, score = most_likely(check.straight(profile, SAMPLES), SEARCH_LENS), 0.0
     for _ in range(REFITS):
         before = guess
         templates = drawn.templates_of(drawn.parts_of([databar.drawn(guess.characters)])[0])
         score, seen, lens = check.seen_as(profile, templates)
         if score < HOPE_MIN:
             break
-        guess = most_likely(seen, drawn.LENSES[lens][0])
+        guess = most_likely(seen, drawn.LENSES[lens])
         if guess.characters == before.characters:
             break
     return score, guess
@@ -155,5 +156,5 @@ def _finder_templates() -> np.ndarray:
     """Return the blurred finders with a module on both sides, (4, 9, samples): near, far, and both read backwards."""
     near = np.pad(finder_modules(right=False), ((0, 0), (1, 1)), constant_values=0.0)
     far = np.pad(finder_modules(right=True), ((0, 0), (1, 1)), constant_values=1.0)
-    blurred = pictures(near.shape[1], SEARCH_BLUR_MODULES, SEARCH_PER_MODULE)
-    return np.stack([drawn.unit_rows(rows @ blurred) for rows in (near, far, far[:, ::-1], near[:, ::-1])])
+    read = (near, far, far[:, ::-1], near[:, ::-1])
+    return np.stack([drawn.unit_rows(seen_rows(rows, SEARCH_LENS, SEARCH_PER_MODULE)) for rows in read])

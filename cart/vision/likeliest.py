@@ -22,12 +22,17 @@ from cart.wire.databar import Characters, Widths
 SAMPLES = (databar.MODULES + 2 * QUIET_MODULES) * SAMPLES_PER_MODULE
 """Of a profile on the grid of its code, quiet zones included."""
 
-BLURS_MODULES = (0.5, 0.75, 1.0)
+Lens = tuple[float, float]
+"""Standard deviation of a blur, and ink spread, both in modules, as in drawn.LENSES."""
+
 FORMS_TRIED, FINDERS_TRIED = 48, 2
 """So many of the nearest forms of each character, and of each finder, are combined."""
 
 ROUNDS = 2
 """The two inside characters touch: each is compared again with the other in its place."""
+
+LENSES_KEPT = 3
+"""The forms of all characters through so many lenses are kept: 2.4 MB each."""
 
 BESIDE = 2
 """Samples on both sides of a character that count with it: its blur reaches there."""
@@ -53,15 +58,13 @@ class Guess(NamedTuple):
     agreed: bool
 
 
-def most_likely(seen: np.ndarray, blur_modules: float) -> Guess:
+def most_likely(seen: np.ndarray, lens: Lens) -> Guess:
     """Return the most likely code.
 
-    seen          float32 (SAMPLES,), grey levels of any contrast on the grid of the code
-    blur_modules  standard deviation of the blur; the nearest of BLURS_MODULES is used
+    seen  float32 (SAMPLES,), grey levels of any contrast on the grid of the code
     """
-    blur = min(BLURS_MODULES, key=lambda known: abs(known - blur_modules))
-    near, far, light = _finders(seen, blur)
-    found = [code for pair in itertools.product(near, far) for code in _with_finders(light, blur, *pair)]
+    near, far, light = _finders(seen, lens)
+    found = [code for pair in itertools.product(near, far) for code in _with_finders(light, lens, *pair)]
     if len(found) < 2:
         return Guess((0, 0, 0, 0), math.inf, 1.0, agreed=False)
     (distance, characters, agreed), (next_distance, *_) = sorted(found)[:2]
@@ -75,17 +78,33 @@ def finder_modules(*, right: bool) -> np.ndarray:
     return _modules(databar.FINDERS, _LIGHT_FIRST)
 
 
+def seen_rows(rows: np.ndarray, lens: Lens, per_module: int = SAMPLES_PER_MODULE) -> np.ndarray:
+    """Return rows of light modules, (..., modules), as a lens shows them: (..., samples); the outermost ones go on."""
+    lit, strips = _parts(rows.shape[-1], lens, per_module)
+    return rows @ lit + _edges(rows) @ strips
+
+
 @lru_cache(maxsize=32)
-def pictures(modules: int, blur_modules: float, per_module: int) -> np.ndarray:
-    """Return what each light module adds to a blurred row, float32 (modules, samples); the outermost ones go on."""
+def _parts(modules: int, lens: Lens, per_module: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each light module and each edge between two adds to a row: float32, (modules, samples) and one less.
+
+    An edge that the ink moves outwards takes away a strip of light.
+    """
+    blur, spread = lens
     edges = np.arange(modules + 1.0)
     edges[0], edges[-1] = -99.0, modules + 99.0
-    places = (np.arange(modules * per_module) + 0.5) / per_module
-    steps = np.vectorize(math.erf)((places[None, :] - edges[:, None]) / (blur_modules * math.sqrt(2.0))) / 2
-    return (steps[:-1] - steps[1:]).astype(np.float32)
+    away = (np.arange(modules * per_module) + 0.5)[None, :] / per_module - edges[:, None]
+    steps = np.vectorize(math.erf)(away / (blur * math.sqrt(2.0))) / 2
+    strips = -spread * np.exp(-((away[1:-1] / blur) ** 2) / 2) / (blur * math.sqrt(2.0 * math.pi))
+    return (steps[:-1] - steps[1:]).astype(np.float32), strips.astype(np.float32)
 
 
-def _finders(seen: np.ndarray, blur: float) -> tuple[list[int], list[int], np.ndarray]:
+def _edges(rows: np.ndarray) -> np.ndarray:
+    """Return where light begins or ends between two modules: 1, or parts of it where that is not known."""
+    return np.abs(np.diff(rows, axis=-1))
+
+
+def _finders(seen: np.ndarray, lens: Lens) -> tuple[list[int], list[int], np.ndarray]:
     """Return the nearest finders on the left and right, and the profile with dark at 0 and light at 1.
 
     What is light and dark is told by the finders: their elements are the widest that every code has.
@@ -96,7 +115,7 @@ def _finders(seen: np.ndarray, blur: float) -> tuple[list[int], list[int], np.nd
         rows = np.repeat(_always()[None, :], len(forms), axis=0)
         rows[:, _modules_at(at, _FINDER_MODULES)] = forms
         window = _samples_at(at, _FINDER_MODULES)
-        drawn.append(rows @ _whole(blur)[:, window])
+        drawn.append(seen_rows(rows, lens)[:, window])
         nearness = unit_rows(drawn[-1]) @ unit_rows(seen[None, window])[0]
         found.append(np.argsort(-nearness)[:FINDERS_TRIED].tolist())
         chosen.append(np.arange(SAMPLES)[window])
@@ -109,7 +128,7 @@ def _finders(seen: np.ndarray, blur: float) -> tuple[list[int], list[int], np.nd
     return found[0], found[1], light.astype(np.float32)
 
 
-def _with_finders(light: np.ndarray, blur: float, near: int, far: int) -> list[tuple[float, Characters, bool]]:
+def _with_finders(light: np.ndarray, lens: Lens, near: int, far: int) -> list[tuple[float, Characters, bool]]:
     """Return the two nearest codes with these finders: distance, characters, agreed; none if no code has them."""
     checksum = databar.checksum_of(near, far)
     if checksum is None:
@@ -117,9 +136,9 @@ def _with_finders(light: np.ndarray, blur: float, near: int, far: int) -> list[t
     known = _always().copy()
     known[_modules_at(_LEFT_FINDER, _FINDER_MODULES)] = finder_modules(right=False)[near]
     known[_modules_at(_RIGHT_FINDER, _FINDER_MODULES)] = finder_modules(right=True)[far]
-    distances = _all_distances(light, blur, known)
+    distances = _all_distances(light, lens, known)
     alone = tuple(int(of.argmin()) for of in distances)
-    around = _finders_distance(light, blur, known, alone)
+    around = _finders_distance(light, lens, known, alone)
     left, right = _pairs(distances, 0), _pairs(distances, 2)
     # Row: what the left half adds to the checksum; the right half has to add the rest.
     rest = (checksum - np.arange(databar.CHECKSUMS)) % databar.CHECKSUMS
@@ -134,21 +153,21 @@ def _with_finders(light: np.ndarray, blur: float, near: int, far: int) -> list[t
     return codes
 
 
-def _all_distances(light: np.ndarray, blur: float, known: np.ndarray) -> list[np.ndarray]:
+def _all_distances(light: np.ndarray, lens: Lens, known: np.ndarray) -> list[np.ndarray]:
     """Return the distances of all forms of the four characters, the two inside ones each beside the other's nearest."""
-    distances = [_distances(light, blur, place, known) for place in range(4)]
+    distances = [_distances(light, lens, place, known) for place in range(4)]
     for _ in range(ROUNDS):
         for place, other in ((1, 3), (3, 1)):
             beside = _with_character(known, other, int(distances[other].argmin()))
-            distances[place] = _distances(light, blur, place, beside)
+            distances[place] = _distances(light, lens, place, beside)
     return distances
 
 
-def _finders_distance(light: np.ndarray, blur: float, known: np.ndarray, characters: Sequence[int]) -> float:
+def _finders_distance(light: np.ndarray, lens: Lens, known: np.ndarray, characters: Sequence[int]) -> float:
     """Return the distance of the two finders from the profile, beside these characters."""
     for place, character in enumerate(characters):
         known = _with_character(known, place, character)
-    missed = np.square(light - known @ _whole(blur))
+    missed = np.square(light - seen_rows(known, lens))
     return sum(float(missed[_samples_at(at, _FINDER_MODULES)].sum()) for at in (_LEFT_FINDER, _RIGHT_FINDER))
 
 
@@ -176,26 +195,30 @@ def _pairs(distances: list[np.ndarray], first: int) -> _Pairs:
     return pairs
 
 
-def _distances(light: np.ndarray, blur: float, place: int, known: np.ndarray) -> np.ndarray:
+def _distances(light: np.ndarray, lens: Lens, place: int, known: np.ndarray) -> np.ndarray:
     """Return the distance of each form of a character from the profile, with the rest of the code as it is known."""
-    drawn, squares = _drawn_forms(place, blur)
+    drawn, squares = _drawn_forms(place, lens)
     count = _forms(place).shape[1]
-    rest = known.copy()
-    rest[_modules_at(_PLACES[place], count)] = 0.0
-    window = _samples_at(_PLACES[place], count, BESIDE)
-    own = light[window] - rest @ _whole(blur)[:, window]
+    at, window = _modules_at(_PLACES[place], count), _samples_at(_PLACES[place], count, BESIDE)
+    rest, edges = known.copy(), _edges(known)
+    # The edges on both sides of a character belong to it.
+    rest[at], edges[at.start - 1 : at.stop] = 0.0, 0.0
+    lit, strips = _parts(len(known), lens, SAMPLES_PER_MODULE)
+    own = light[window] - rest @ lit[:, window] - edges @ strips[:, window]
     return own @ own - 2 * (drawn @ own) + squares
 
 
-@lru_cache(maxsize=4 * len(BLURS_MODULES))
-def _drawn_forms(place: int, blur: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the blurred pictures of all forms of a character, float32 (forms, samples), and their squares."""
+@lru_cache(maxsize=4 * LENSES_KEPT)
+def _drawn_forms(place: int, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """Return all forms of a character as a lens shows them, float32 (forms, samples), and their squares."""
     forms = _forms(place)
-    window = _samples_at(0, forms.shape[1], BESIDE)
-    drawn = (
-        forms
-        @ pictures(forms.shape[1] + 2 * QUIET_MODULES, blur, SAMPLES_PER_MODULE)[QUIET_MODULES:-QUIET_MODULES, window]
-    )
+    count = forms.shape[1]
+    window = _samples_at(0, count, BESIDE)
+    lit, strips = _parts(count + 2 * QUIET_MODULES, lens, SAMPLES_PER_MODULE)
+    # Beside a character stands the opposite of its outermost module.
+    edges = _edges(np.concatenate([1 - forms[:, :1], forms, 1 - forms[:, -1:]], axis=1))
+    at = _modules_at(0, count)
+    drawn = forms @ lit[at, window] + edges @ strips[at.start - 1 : at.stop, window]
     return drawn, np.einsum("ij,ij->i", drawn, drawn)
 
 
@@ -228,10 +251,6 @@ def _with_character(known: np.ndarray, place: int, value: int) -> np.ndarray:
     changed = known.copy()
     changed[_modules_at(_PLACES[place], _forms(place).shape[1])] = _forms(place)[value]
     return changed
-
-
-def _whole(blur: float) -> np.ndarray:
-    return pictures(databar.MODULES + 2 * QUIET_MODULES, blur, SAMPLES_PER_MODULE)
 
 
 def _modules_at(at: int, count: int) -> slice:
