@@ -117,6 +117,11 @@ def unbooked(state: State) -> State:
     return replace(state, loose_mg=0)
 
 
+def blurred_lots(state: State) -> tuple[Line, ...]:
+    """Return the lots that no sharp standstill has weighed yet: their price may still be off by more than half e."""
+    return tuple(line for line in _waiting(state) if line.sold_by == WEIGHT)
+
+
 def missed_sigma_mg(state: State) -> int:
     """Return the standard deviation of a missed change: the scale's, and that of the pieces that were half weighed."""
     pieces = [state.setup.catalog.product(x.product_id) for x in _waiting(state) if x.sold_by != WEIGHT]

@@ -217,6 +217,11 @@ def _lock(state: State) -> State:
         or abs(residual_mg(state)) > tolerance_mg(state)
     ):
         return state
+    blurred = half_weighed.blurred_lots(state)
+    if blurred and rested_ms < state.setup.limits.flag_after_ms:
+        return state
+    for line in blurred:  # a scale that never comes to a sharp rest must not hold the shopper: staff see the line
+        trip = basket.change_line(trip, replace(line, review=True))
     trip = basket.remove_scans(trip, tuple(scan.id for scan in trip.scans))
     trip = replace(trip, phase=session.after(trip.phase, session.SETTLED))
     return replace(state, trip=trip)

@@ -244,6 +244,45 @@ def locked():
     return world
 
 
+def rolling_pears():
+    """A lot of pears that was weighed while the cart rolled; the shopper wants to pay, and no rest was sharp yet."""
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    world.tell(Step(1, 0, 300, 405_000, 4_000, "strolling", True))
+    world.tell(Standstill(0, 409_000, 4_000))
+    world.feed(Tapped(world.t_ns, taps.CHECKOUT))
+    return world
+
+
+def wait(world, ms):
+    """Let time pass beside a scale that goes on weighing."""
+    for _ in range(ms // 500):
+        world.t_ns += 500 * MS
+        world.state = replace(world.state, weight=replace(world.state.weight, heard_ns=world.t_ns))
+        world.feed(Tick(world.t_ns, 0))
+
+
+def test_a_lot_is_paid_for_by_a_sharp_standstill():
+    world = rolling_pears()
+    wait(world, 3_000)
+    assert world.state.trip.phase == "closing"
+    world.tell(Standstill(0, 410_000, 300))
+    wait(world, 3_000)
+    (line,) = world.state.trip.lines
+    assert (world.state.trip.phase, line.mass_mg, line.settled, line.review) == ("locked", 410_000, True, False)
+
+
+def test_a_scale_that_never_rests_sharply_holds_nobody_for_ever_and_staff_see_the_lot():
+    world = rolling_pears()
+    for _ in range(50):
+        wait(world, 1_000)
+        world.tell(Standstill(0, 409_000, 4_000))
+    (line,) = world.state.trip.lines
+    assert (world.state.trip.phase, line.mass_mg, line.review) == ("locked", 405_000, True)
+
+
 def test_a_restart_brings_the_trip_back_bit_for_bit():
     world = shopping_with_milk()
     world.feed(Sighted(world.t_ns, world.t_ns, 2, "EAN13", "9521000000025", "09521000000025"))
