@@ -48,6 +48,12 @@ CLASSIFIER_FAULTS: dict[str, FaultText] = {
         "pip install ai-edge-litert (tflite-runtime on a Raspberry Pi with Python 3.11), then: cart doctor",
         EXIT_CONFIGURATION,
     ),
+    "MODEL-SHAPE": FaultText(
+        "the network takes pictures of another size than this version gives it",
+        ("an enrolled model that was made before an update", "a model made for another version"),
+        "point [classifier] model_dir at the package's model (\"\"), then: cart catalog enroll --from package",
+        EXIT_CONFIGURATION,
+    ),
     "MODEL-STATISTICS": FaultText(
         "the model lacks what a product is enrolled with",
         ("a model made by an older version", "its statistics.npz is damaged"),

@@ -100,7 +100,7 @@ class Embedder(Protocol):
     """The classifier's network."""
 
     def embed(self, rgb: np.ndarray) -> np.ndarray:
-        """Return the float32 embedding of a uint8 (224, 224, 3) RGB array."""
+        """Return the float32 embedding of a uint8 (288, 288, 3) RGB array."""
 
 
 @dataclass(frozen=True, slots=True)

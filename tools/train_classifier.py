@@ -55,10 +55,10 @@ def main() -> int:
     from tools.training import finetune, pipeline  # torch only here: what is above must do without it
 
     val = photos.read_split(args.data, "val")
-    plans = (finetune.TINY, finetune.TINY) if args.quick else (finetune.FULL, finetune.WITHOUT_SOME)
+    plan = finetune.TINY if args.quick else finetune.FULL
     if args.quick:
         labels, train, val = few(labels, train, val)
-    job = pipeline.Job(args.data, args.work, labels, train, val, count, *plans)
+    job = pipeline.Job(args.data, args.work, labels, train, val, count, plan)
     measured = pipeline.made(job, say)
     pipeline.install(job.stage, args.out)
     print(json.dumps(measured) if args.output == "json" else card.table(measured["val"]))

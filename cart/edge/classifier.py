@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PACKAGED_DIR = Path(__file__).resolve().parent.parent / "models"
 MANIFEST_FILE = "manifest.json"
 NETWORK_FILE = "backbone_int8.tflite"
-INPUT_SHAPE = (224, 224, 3)
+INPUT_SHAPE = (288, 288, 3)
 TFLITE_RUNTIME = "tflite_runtime.interpreter"
 LITERT = "ai_edge_litert.interpreter"
 TFLITE_RUNTIME_PYTHON_MAX = (3, 11)
@@ -66,7 +66,7 @@ class Classifier:
         threads    CPU threads of the interpreter, >= 1
         clock      to measure `loading` with
 
-        Errors: Fault MODEL-MISSING, MODEL-HASH, MODEL-RUNTIME-MISSING.
+        Errors: Fault MODEL-MISSING, MODEL-HASH, MODEL-SHAPE, MODEL-RUNTIME-MISSING.
         """
         assert threads >= 1
         now_ns = clock.monotonic_ns if clock else (lambda: 0)
@@ -82,7 +82,10 @@ class Classifier:
             raise Fault("MODEL-RUNTIME-MISSING", f"{self.runtime}: {error}") from error
         except (ValueError, RuntimeError) as error:
             raise Fault("MODEL-HASH", f"{path}: {self.runtime} refuses it: {error}") from error
-        self._input = self._interpreter.get_input_details()[0]["index"]
+        taken = self._interpreter.get_input_details()[0]
+        if tuple(taken["shape"]) != (1, *INPUT_SHAPE):
+            raise Fault("MODEL-SHAPE", f"{path} takes {taken['shape'].tolist()}, the cart gives {[1, *INPUT_SHAPE]}")
+        self._input = taken["index"]
         output = self._interpreter.get_output_details()[0]
         self._output = output["index"]
         self._scale, self._zero_point = output["quantization"]
@@ -95,7 +98,7 @@ class Classifier:
         log.info(ready, self.runtime, threads, self.model_sha256[:12], self.loading)
 
     def embed(self, rgb: np.ndarray) -> np.ndarray:
-        """Return the float32 embedding (1280,) of a uint8 (224, 224, 3) RGB picture."""
+        """Return the float32 embedding (1280,) of a uint8 (288, 288, 3) RGB picture."""
         assert rgb.dtype == np.uint8, rgb.dtype
         assert rgb.shape == INPUT_SHAPE, rgb.shape
         # The network takes int8 value - 128, which is the same bits with the top one turned.

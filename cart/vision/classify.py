@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-INPUT_SIDE_PX = 224
+INPUT_SIDE_PX = 288
 LABELS_MAX = 10_000
 CLIP_MILLINAT = 20_000
 PERMILLE = 1_000
@@ -143,7 +143,7 @@ class Head:
 
 
 def preprocess(bgr: np.ndarray, side_px: int = INPUT_SIDE_PX) -> np.ndarray:
-    """Return what the network takes, uint8 (224, 224, 3) RGB: the centred square of the photo, resized.
+    """Return what the network takes, uint8 (288, 288, 3) RGB: the centred square of the photo, resized.
 
     bgr      uint8 (height, width, 3), any size from 1 pixel
     side_px  of the result; the network takes the default alone

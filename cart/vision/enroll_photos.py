@@ -9,10 +9,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from cart.vision.classify import INPUT_SIDE_PX
-
 SIDE_PX_MIN = 112
-"""Half of what the network takes: a smaller photo is mostly interpolation."""
+"""Well under half of what the network takes: a smaller photo is mostly interpolation."""
+
+JUDGED_SIDE_PX = 224
 
 DARK, BRIGHT, FLAT = 30, 225, 12
 """Mean grey below and above which nothing is to be seen, and a standard deviation that an empty view has."""
@@ -58,7 +58,7 @@ def fault_of(pixels: np.ndarray) -> str:
     """Return what makes a photo unusable by itself, "" for nothing."""
     if min(pixels.shape[:2]) < SIDE_PX_MIN:
         return f"smaller than {SIDE_PX_MIN} pixels"
-    grey = _square(pixels, INPUT_SIDE_PX)
+    grey = _square(pixels, JUDGED_SIDE_PX)
     if grey.mean() < DARK:
         return "too dark"
     if grey.mean() > BRIGHT:

@@ -25,7 +25,7 @@ VIEWS = tuple(View(share, mirrored) for share in (1.0, 0.875, 0.65) for mirrored
 
 
 def seen(bgr: np.ndarray, view: View) -> np.ndarray:
-    """Return what the network takes of a photo in one view, uint8 (224, 224, 3) RGB."""
+    """Return what the network takes of a photo in one view, uint8 (288, 288, 3) RGB."""
     height, width = bgr.shape[:2]
     side = max(1, round(min(height, width) * view.share))
     top, left = (height - side) // 2, (width - side) // 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cart.clock import ManualClock, SystemClock
-from cart.edge.classifier import Classifier, model_dir_of
+from cart.edge.classifier import INPUT_SHAPE, Classifier, model_dir_of
 from cart.faults import Fault
 
 
@@ -21,7 +21,7 @@ def test_the_network_gives_the_same_numbers_for_the_same_picture():
         network = Classifier(model_dir_of(""))
     except Fault as fault:
         pytest.skip(str(fault))
-    picture = np.random.default_rng(1).integers(0, 256, (224, 224, 3), np.uint8)
+    picture = np.random.default_rng(1).integers(0, 256, INPUT_SHAPE, np.uint8)
     first = network.embed(picture)
     assert first.shape == (1280,)
     assert first.dtype == np.float32

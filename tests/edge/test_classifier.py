@@ -13,6 +13,9 @@ from cart.edge import classifier
 from cart.edge.classifier import LITERT, NETWORK_FILE, PACKAGED_DIR, TFLITE_RUNTIME, Classifier, runtime_module
 from cart.faults import Fault
 from cart.vision.classify import Head
+from tools.training.reference import random_network
+from tools.training.selftest import ranges_of
+from tools.training.tflite import written
 
 GREY = np.full(classifier.INPUT_SHAPE, 90, np.uint8)
 
@@ -50,6 +53,13 @@ def test_one_changed_byte_in_any_file_is_refused(model_dir, name):
     content[len(content) // 2] ^= 1
     (model_dir / name).write_bytes(content)
     assert code_of(model_dir) == "MODEL-HASH"
+
+
+def test_a_network_for_pictures_of_another_size_is_refused(packaged, model_dir):
+    network = random_network(1)
+    (model_dir / NETWORK_FILE).write_bytes(written(network, ranges_of(network), "small pictures"))
+    resealed(model_dir)
+    assert code_of(model_dir) == "MODEL-SHAPE"
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "backbone_int8.tflite", "head.npz", "labels.json"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cart.edge.classifier import Classifier
+from cart.edge.classifier import INPUT_SHAPE, Classifier
 from cart.vision.classify import Head
 from tools import train_classifier
 from tools.training.photos import Labels, Photos
@@ -56,7 +56,7 @@ def test_the_short_form_makes_files_that_the_cart_loads(shared_data, tmp_path):
     first = run(*words, "-o", "json")
     assert first.returncode == 0, first.stderr
     made = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    assert Classifier(tmp_path / "out").embed(np.zeros((224, 224, 3), np.uint8)).shape == (1280,)
+    assert Classifier(tmp_path / "out").embed(np.zeros(INPUT_SHAPE, np.uint8)).shape == (1280,)
     assert len(Head.load(tmp_path / "out").labels) == train_classifier.QUICK_CLASSES
     assert json.loads(first.stdout.splitlines()[-1])["val"]["n"] > 0
     assert "good for nothing else" in first.stderr

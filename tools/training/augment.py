@@ -72,7 +72,7 @@ def placed(rgb: np.ndarray, look: Look, draw: np.random.Generator) -> np.ndarray
 
 def recoloured(picture: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Return the picture in another light: brightness, contrast, saturation, white balance."""
-    picture = picture * draw.uniform(0.7, 1.3) * draw.uniform(0.93, 1.07, 3).astype(np.float32)
+    picture = picture * draw.uniform(0.7, 1.3) * draw.uniform(0.88, 1.12, 3).astype(np.float32)
     grey = (picture @ np.array(GREY_WEIGHTS, np.float32))[..., None]
     picture = grey + (picture - grey) * np.float32(draw.uniform(0.7, 1.3))
     middle = picture.mean()

@@ -47,8 +47,8 @@ the camera agrees with a scanned code and suggests loose produce. It charges nob
 ## What was used
 * Backbone and head: the **train** split of the Grocery Store Dataset alone ({photos} photos, {reviewed} reviewed ones
   from carts among them; the head sees each in {views} views). Recipe: tools/training/finetune.py; `measured.json`
-  holds its numbers. Shipped: {plan}; the second: {second}.
-* A **second backbone**, by the same recipe but shorter, did without {siblings} photos of products whose group it knows,
+  holds its numbers: {plan}; the second backbone likewise.
+* A **second backbone**, by the same recipe, did without {siblings} photos of products whose group it knows,
   {groups} photos of whole groups, and one look of each product that it learnt (looks are groups of photos that resemble
   each other, since most train photos have near twins). It is not shipped. What is said of strangers, of enrolment and
   of swaps rests on it. It is the poorer one: right on {held_top1} of its held looks.
@@ -125,7 +125,6 @@ def written(measured: dict, head: Head, sizes: dict[str, int]) -> str:
         reviewed=provenance["reviewed"] or "no",
         views=fit["views"],
         plan=_stages(provenance["plan"]),
-        second=_stages(provenance["second_plan"]),
         siblings=fit["strangers_siblings"],
         groups=fit["strangers_groups"],
         held_top1=_percent(fit["held_top1"]),

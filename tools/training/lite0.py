@@ -20,6 +20,9 @@ FROZEN_BATCH = 8
 
 BLOCKS = layer_blocks()
 
+SKIPPED_SHARE = 0.1
+"""Of the pictures, how many pass the last block unchanged while training; the earlier ones in proportion to depth."""
+
 
 def trained_keys() -> tuple[str, ...]:
     """Return the keys of the checkpoint that training changes."""
@@ -35,12 +38,16 @@ def network_input(rgb: torch.Tensor) -> torch.Tensor:
     return (rgb.permute(0, 3, 1, 2).float() - INPUT_MEAN) / INPUT_SCALE
 
 
-def embeddings(state: State, x: torch.Tensor) -> torch.Tensor:
-    """Return the float32 embedding (n, 1280) of what `network_input` gives, of any side."""
+def embeddings(state: State, x: torch.Tensor, skipped_share: float = 0.0) -> torch.Tensor:
+    """Return the float32 embedding (n, 1280) of what `network_input` gives, of any side.
+
+    skipped_share  of the pictures that skip the last block (stochastic depth, Huang et al. 2016), 0 to 1; lots are
+                   drawn by torch's generator
+    """
     with torch.no_grad():
         x = torch.cat([_frozen(state, part) for part in x.split(FROZEN_BATCH)])
-    for block in BLOCKS[FROZEN_BLOCKS:]:
-        x = _through(state, block, x)
+    for index, block in enumerate(BLOCKS[FROZEN_BLOCKS:], FROZEN_BLOCKS):
+        x = _through(state, block, x, skipped_share * index / (len(BLOCKS) - 1))
     return x.float().mean((2, 3))
 
 
@@ -50,11 +57,17 @@ def _frozen(state: State, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _through(state: State, block: LayerBlock, x: torch.Tensor) -> torch.Tensor:
+def _through(state: State, block: LayerBlock, x: torch.Tensor, skipped_share: float = 0.0) -> torch.Tensor:
     y = x
     for layer in block.layers:
         y = _convolved(state, layer, y)
-    return x + y if block.residual else y
+    if not block.residual:
+        return y
+    if skipped_share > 0.0:
+        kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= skipped_share
+        # Those that stay are raised, so that what comes out is the same on average as without lots.
+        y = y * (kept / (1.0 - skipped_share)).to(y.dtype)
+    return x + y
 
 
 def _convolved(state: State, layer: Layer, x: torch.Tensor) -> torch.Tensor:

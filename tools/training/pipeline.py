@@ -26,8 +26,8 @@ MEASURED_FILE = "measured.json"
 CARD_FILE = "MODEL_CARD.md"
 REPORT_FILE = "report.html"
 RUNTIME_FILES = (NETWORK_FILE, HEAD_FILE, LABELS_FILE, STATISTICS_FILE)
-SOURCE_SIDE_PX = 288
-"""Side of the pictures that training views are made from: most photos have 348."""
+SOURCE_SIDE_PX = 348
+"""Side of the pictures that training views are made from: what most photos have."""
 
 SECOND_VIEWS = photos.VIEWS[:2]
 """The second backbone's head learns from the whole square and its mirror image: a third of the time."""
@@ -48,7 +48,7 @@ class Job:
     labels         of all products
     train, val     photos; those of train include the reviewed ones
     reviewed       how many of train are reviewed ones
-    plan, second   training of the shipped backbone and of the one that does without some
+    plan           training of either backbone: the shipped one, and the one that does without some
     """
 
     data: Path
@@ -58,7 +58,6 @@ class Job:
     val: Photos
     reviewed: int
     plan: Plan
-    second: Plan
 
     @property
     def stage(self) -> Path:
@@ -82,8 +81,8 @@ def made(job: Job, say: Say) -> dict:
     held = apart_module.held_back(finetune.imagenet_embeddings(job.plan, pictures), job.train.classes)
     learnt = np.isin(job.train.classes, choice.known) & ~held
     some = finetune.chosen(pictures, learnt, choice.numbers(job.train.classes[learnt]))
-    say(f"training the second backbone without strangers, {job.second.epochs} epochs on {learnt.sum()} photos")
-    second = finetune.finetuned(job.second, some, job.work, say)
+    say(f"training the second backbone without strangers, {job.plan.epochs} epochs on {learnt.sum()} photos")
+    second = finetune.finetuned(job.plan, some, job.work, say)
 
     shipped_network = staged_network(job, job.stage, state)
     second_network = staged_network(job, job.work / "stage-second", second)
@@ -171,7 +170,6 @@ def measured_stage(job: Job, fitted: Fitted, network: Classifier) -> dict:
             "train_sha256": photos.fingerprint(job.data, job.train),
             "reviewed": job.reviewed,
             "plan": str(job.plan),
-            "second_plan": str(job.second),
         },
     }
 
