@@ -51,7 +51,7 @@ CLASSIFIER_FAULTS: dict[str, FaultText] = {
     "MODEL-SHAPE": FaultText(
         "the network takes pictures of another size than this version gives it",
         ("an enrolled model that was made before an update", "a model made for another version"),
-        "point [classifier] model_dir at the package's model (\"\"), then: cart catalog enroll --from package",
+        'point [classifier] model_dir at the package\'s model (""), then: cart catalog enroll --from package',
         EXIT_CONFIGURATION,
     ),
     "MODEL-STATISTICS": FaultText(
