@@ -37,6 +37,10 @@ LEARN_IDLE, LEARN_BUSY = 0.08, 0.004
 COVERED_SPREAD, COVERED_NS = 4.0, 700_000_000
 """A view flatter than this many grey levels (standard deviation), for so long, is covered or dark."""
 
+SAME_SPREAD, SAME_CORRELATION = 8.0, 0.8
+"""Two places with so much structure (standard deviation in grey levels), so alike, are one in another light: the bars
+of a code differ from cell to cell by 15 and more."""
+
 PADDING_CELLS = 2
 
 
@@ -119,12 +123,27 @@ def looked(view: View, small: np.ndarray, t_ns: int) -> View:
 
 
 def is_part_of_thing(view: View, corners: tuple[tuple[int, int], ...]) -> bool:
-    """Return True if at least half of the box around the corners differs from the background: it is not the wall."""
-    if view.there is None or not corners:
+    """Return True if what the corners enclose came into the view: it is not the wall, nor the wall in a shadow.
+
+    At least half of the box around them differs from the background, and not by its light alone.
+    """
+    if view.there is None or view.previous is None or view.background is None or not corners:
         return False
     xs, ys = [x // CELL_PX for x, _ in corners], [y // CELL_PX for _, y in corners]
-    cells = view.there[max(0, min(ys)) : max(ys) + 1, max(0, min(xs)) : max(xs) + 1]
-    return cells.size > 0 and 2 * int(np.count_nonzero(cells)) >= cells.size
+    window = np.s_[max(0, min(ys)) : max(ys) + 1, max(0, min(xs)) : max(xs) + 1]
+    cells = view.there[window]
+    if cells.size == 0 or 2 * int(np.count_nonzero(cells)) < cells.size:
+        return False
+    return not _is_same_in_other_light(view.previous[window], view.background[window])
+
+
+def _is_same_in_other_light(now: np.ndarray, before: np.ndarray) -> bool:
+    """Return True if two small pictures show the same: the hand's shadow on a code in the basket changes its light."""
+    spreads = float(now.std()), float(before.std())
+    if min(spreads) < SAME_SPREAD:
+        return False
+    together = float(((now - now.mean()) * (before - before.mean())).mean())
+    return together >= SAME_CORRELATION * spreads[0] * spreads[1]
 
 
 def _begun(view: View, t_ns: int) -> View:

@@ -282,6 +282,23 @@ def test_a_code_in_the_basket_that_a_hand_slides_over_does_not_move(rows):
 
 
 @needs_engine
+@pytest.mark.parametrize("light", [0.8, 0.65])
+def test_a_code_in_the_basket_that_the_shadow_of_a_hand_falls_on_does_not_move(light):
+    bench, still = Bench(), basket_with(bars_picture("4003994155486"))
+    for number in range(-8, 60):
+        left = 1_280 - 25 * number
+        shadow = np.ones((720, 1280), np.float32)
+        shadow[:, max(0, left - 350) : max(0, left + 250)] = light
+        seen = (still * cv2.GaussianBlur(shadow, (0, 0), 12)[:, :, None]).astype(np.uint8)
+        seen[:260, max(0, left) : max(0, left + 200)] = (60, 90, 140)  # the hand, beside the code
+        bench.watcher.see(Frame(bench.clock.monotonic_ns(), seen))
+        bench.clock.advance_ns(FRAME_NS)
+    sightings = bench.of(Sighted)
+    assert max(event.votes for event in sightings) >= 8
+    assert {event.moved for event in sightings} == {False}
+
+
+@needs_engine
 def test_a_code_behind_the_hand_that_only_the_ladder_reads_does_not_move_either():
     still = cv2.GaussianBlur(basket_with(bars_picture("4003994155486")), (0, 0), 1.5)
     sightings = pass_over(Bench(), still, ARM_AND_HAND)
