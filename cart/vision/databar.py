@@ -29,6 +29,9 @@ Besides, each character has to be the nearest by itself (Guess.agreed). Of 2,500
 blurred for an engine, no wrong guess with 0.98 led by more than 1.07, and one of any by more than 1.35.
 """
 
+BLUR_MAX_MODULES = 0.9
+"""With more blur than this, other codes sometimes lead as far as the right one."""
+
 MODULE_PX_MIN, PART_MIN, WIDTH_STEP = 1.2, 0.22, 1.04
 """The code is looked for in widths from so many pixels a module, or this part of the picture, up to the whole."""
 
@@ -59,6 +62,14 @@ class Place(NamedTuple):
     end: float
 
 
+class Found(NamedTuple):
+    """The most likely code at a place, how well it correlates with the picture, and through which lens."""
+
+    score: float
+    lens: Lens
+    guess: Guess
+
+
 class BlurredDatabarEngine:
     """The search behind the port BarcodeEngine; for pictures with upright bars across their whole height."""
 
@@ -71,16 +82,18 @@ class BlurredDatabarEngine:
         bottom = grey.shape[0] - 1
         for place in places_of(grey.mean(axis=0, dtype=np.float32)):
             corners = ((place.start, 0), (place.end, 0), (place.end, bottom), (place.start, bottom))
-            score, guess = best_guess(grey, np.array(corners, np.float64))
-            gtin = databar.gtin_of(guess.characters)
-            if gtin and is_firm(score, guess):
+            found = best_guess(grey, np.array(corners, np.float64))
+            gtin = databar.gtin_of(found.guess.characters)
+            if gtin and is_firm(found):
                 return [RawRead("DATABAR", gtin, tuple((round(x), y) for x, y in corners), self.name)]
         return []
 
 
-def is_firm(score: float, guess: Guess) -> bool:
+def is_firm(found: Found) -> bool:
     """Return True where the code fits well enough, and far better than any other."""
-    return guess.agreed and any(score >= least and guess.lead >= lead for least, lead in LEADS_MIN)
+    if not found.guess.agreed or found.lens[0] > BLUR_MAX_MODULES:
+        return False
+    return any(found.score >= score and found.guess.lead >= lead for score, lead in LEADS_MIN)
 
 
 def places_of(row: np.ndarray) -> list[Place]:
@@ -118,23 +131,23 @@ def _at_width(row: np.ndarray, width_px: float, slack: int = 0) -> tuple[Place, 
     return places[0], places[1]
 
 
-def best_guess(grey: np.ndarray, quad: np.ndarray) -> tuple[float, Guess]:
-    """Return correlation and most likely code at a place, with start, end, bend and lens fitted to what it says.
+def best_guess(grey: np.ndarray, quad: np.ndarray) -> Found:
+    """Return the most likely code at a place, with start, end, bend and lens fitted to what it says.
 
     Fitting and guessing in turn is repeated until the code stays the same, at most REFITS times.
     """
     profile = profile_across(grey, quad, evened=False).astype(np.float32)
-    guess, score = most_likely(check.straight(profile, SAMPLES), SEARCH_LENS), 0.0
+    found = Found(0.0, SEARCH_LENS, most_likely(check.straight(profile, SAMPLES), SEARCH_LENS))
     for _ in range(REFITS):
-        before = guess
-        templates = drawn.templates_of(drawn.parts_of([databar.drawn(guess.characters)])[0])
+        before = found.guess.characters
+        templates = drawn.templates_of(drawn.parts_of([databar.drawn(before)])[0])
         score, seen, lens = check.seen_as(profile, templates)
         if score < HOPE_MIN:
+            return found._replace(score=score)
+        found = Found(score, drawn.LENSES[lens], most_likely(seen, drawn.LENSES[lens]))
+        if found.guess.characters == before:
             break
-        guess = most_likely(seen, drawn.LENSES[lens])
-        if guess.characters == before.characters:
-            break
-    return score, guess
+    return found
 
 
 def _correlations(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
