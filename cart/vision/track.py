@@ -20,7 +20,10 @@ from cart.wire.gs1 import RETAIL
 LONG = RETAIL - SHORT
 
 MOVED_PX = 24
-"""A code that was seen at places so far apart moves with the thing; of bars, so far apart across them."""
+"""Reads so far apart are at two places; of bars, so far apart across them."""
+
+PLACES_STILL = 2
+"""At so many places a code may lie still: two pieces of one product in the basket. Read at one more, it moves."""
 
 LOOKS_MAX = 2
 """Independent looks that all frames of one pass are worth together at most."""
@@ -37,11 +40,11 @@ TRIES_MAX = 6
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code as one pass shows it. votes: frames in which it was read; first: the middle where it was read first."""
+    """A code as one pass shows it. votes: reads of it; places: where its middle was, PLACES_STILL and one at most."""
 
     read: Read
     votes: int
-    first: tuple[float, float]
+    places: tuple[tuple[float, float], ...]
     moved: bool
 
 
@@ -86,11 +89,14 @@ def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
     if known is None:
         if len(passing.codes) >= CODES_MAX:
             return passing, False
-        code, news = Code(read, 1, middle, on_thing), read.symbology not in SHORT
+        code, news = Code(read, 1, (middle,), on_thing), read.symbology not in SHORT
     else:
-        moved = known.moved or on_thing or _shift_px(read, known.first) > MOVED_PX
+        places = known.places
+        if len(places) <= PLACES_STILL and all(_shift_px(read, place) > MOVED_PX for place in places):
+            places = (*places, middle)
+        moved = known.moved or on_thing or len(places) > PLACES_STILL
         votes = known.votes + 1
-        code = Code(read, votes, known.first, moved)
+        code = Code(read, votes, places, moved)
         news = votes <= 3 or votes & (votes - 1) == 0 or moved != known.moved
     if read.symbology in SHORT and any(symbology in LONG for symbology, _ in passing.codes):
         news = False
@@ -170,14 +176,14 @@ def _log_mean(millinats: list[int]) -> int:
     return clip(round(1_000 * math.log(total / len(millinats))))
 
 
-def _shift_px(read: Read, first: tuple[float, float]) -> float:
-    """Return how far a code is from where it was read first.
+def _shift_px(read: Read, place: tuple[float, float]) -> float:
+    """Return how far a code is from a place where it was read before.
 
     Of bars only the way across them counts: a hand that slides over a code in the basket, or on the wall, hides its
     rows one by one, so that the middle of those that are left moves along the bars.
     """
     x, y = _middle(read)
-    shift = (x - first[0], y - first[1])
+    shift = (x - place[0], y - place[1])
     if read.symbology in MATRIX or len(read.corners) != 4:
         return math.hypot(*shift)
     top_left, top_right, bottom_right, bottom_left = read.corners

@@ -183,23 +183,25 @@ def test_a_code_on_the_wall_does_not_make_a_pass_read():
     passing, news = track.voted(track.Passing(1), read_at(0), on_thing=False)
     assert news
     assert not track.is_read(passing)
-    passing, _ = track.voted(passing, read_at(200), on_thing=False)
+    passing, _ = track.voted(passing, read_at(0), on_thing=True)
     assert track.is_read(passing)
 
 
 @pytest.mark.parametrize(("dx", "dy", "moves"), [(30, 0, True), (0, 60, False), (30, 60, True), (10, 60, False)])
 def test_a_code_of_which_rows_are_hidden_moves_only_across_its_bars(dx, dy, moves):
-    passing, _ = track.voted(track.Passing(1), read_at(0), on_thing=False)
-    shifted = tuple((x + dx, y + dy) for x, y in read_at(0).corners)
-    passing, _ = track.voted(passing, replace(read_at(0), corners=shifted), on_thing=False)
+    passing = track.Passing(1)
+    for times in range(3):
+        shifted = tuple((x + times * dx, y + times * dy) for x, y in read_at(0).corners)
+        passing, _ = track.voted(passing, replace(read_at(0), corners=shifted), on_thing=False)
     assert passing.codes[("EAN13", "9506000134352")].moved is moves
 
 
 def test_a_matrix_code_moves_in_any_direction():
     code = Read("QR", "x", "", ((0, 0), (50, 0), (50, 50), (0, 50)))
-    passing, _ = track.voted(track.Passing(1), code, on_thing=False)
-    down = tuple((x, y + 30) for x, y in code.corners)
-    passing, _ = track.voted(passing, replace(code, corners=down), on_thing=False)
+    passing = track.Passing(1)
+    for dy in (0, 30, 60):
+        down = tuple((x, y + dy) for x, y in code.corners)
+        passing, _ = track.voted(passing, replace(code, corners=down), on_thing=False)
     assert passing.codes[("QR", "x")].moved
 
 
@@ -208,9 +210,17 @@ def test_a_code_moves_with_its_thing_or_by_its_own_displacement():
     assert not passing.codes[("EAN13", "9506000134352")].moved
     passing, _ = track.voted(passing, read_at(5), on_thing=False)
     assert not passing.codes[("EAN13", "9506000134352")].moved
-    passing, news = track.voted(passing, read_at(60), on_thing=False)
+    passing, _ = track.voted(passing, read_at(60), on_thing=False)
+    passing, news = track.voted(passing, read_at(120), on_thing=False)
     assert passing.codes[("EAN13", "9506000134352")].moved
     assert news
+
+
+def test_two_pieces_of_one_product_that_lie_in_the_basket_do_not_move():
+    passing = track.Passing(1)
+    for x in (0, 300, 5, 295, 0, 300):
+        passing, _ = track.voted(passing, read_at(x), on_thing=False)
+    assert not passing.codes[("EAN13", "9506000134352")].moved
 
 
 def test_a_pass_keeps_a_limited_number_of_codes():
