@@ -123,8 +123,11 @@ class ModelStore:
         _flush(self.folder)
 
     def _forget_oldest(self) -> None:
-        for old in self.versions()[:-VERSIONS_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
+        kept = self.versions()[-VERSIONS_KEPT:]
+        # Without a manifest, too: of a version whose removal was interrupted only a part is left.
+        for old in self.folder.glob("[0-9]" * 4):
+            if old not in kept:
+                shutil.rmtree(old, ignore_errors=True)
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

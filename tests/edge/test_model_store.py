@@ -64,6 +64,15 @@ def test_a_version_that_was_never_finished_is_not_one_and_its_number_is_taken_ag
     assert store.add(a_model("two")).name == "0002"
 
 
+def test_what_is_left_of_a_version_whose_removal_was_interrupted_goes_with_the_next(store):
+    for number in range(VERSIONS_KEPT):
+        store.add(a_model(str(number)))
+    (store.folder / "0001" / MANIFEST_FILE).unlink()
+    store.add(a_model("next"))
+    assert not (store.folder / "0001").exists()
+    assert len(store.versions()) == VERSIONS_KEPT
+
+
 class Died(BaseException):
     """The power went."""
 
