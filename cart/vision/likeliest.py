@@ -65,7 +65,8 @@ def most_likely(seen: np.ndarray, lens: Lens) -> Guess:
     """
     near, far, light = _finders(seen, lens)
     found = [code for pair in itertools.product(near, far) for code in _with_finders(light, lens, *pair)]
-    if len(found) < 2:
+    # Without another code to compare with, no code leads.
+    if sum(math.isfinite(distance) for distance, *_ in found) < 2:
         return Guess((0, 0, 0, 0), math.inf, 1.0, agreed=False)
     (distance, characters, agreed), (next_distance, *_) = sorted(found)[:2]
     return Guess(characters, distance, next_distance / max(distance, 1e-6), agreed)
@@ -239,11 +240,12 @@ def _weights(place: int) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _always() -> np.ndarray:
     """Return what is light in every code: 1, 0 where it is dark in every code, between them where it differs."""
-    known = np.full(databar.MODULES + 2 * QUIET_MODULES, 0.5, np.float32)
-    codes = np.array([[int(m) for m in databar.modules(f"{n * 99_999_999_977 % 10**13:013d}0")] for n in range(200)])
-    for value in (0, 1):
-        known[QUIET_MODULES:-QUIET_MODULES][(codes == value).all(axis=0)] = 1 - value
-    known[:QUIET_MODULES], known[-QUIET_MODULES:] = 1.0, 1.0
+    # The guards at both ends are a light module and a dark one.
+    known = np.pad(np.array([1.0, 0.0] * (databar.MODULES // 2), np.float32), QUIET_MODULES, constant_values=1.0)
+    parts = [(_PLACES[place], _forms(place)) for place in range(4)]
+    parts += [(_LEFT_FINDER, finder_modules(right=False)), (_RIGHT_FINDER, finder_modules(right=True))]
+    for at, forms in parts:
+        known[_modules_at(at, forms.shape[1])] = (forms.min(axis=0) + forms.max(axis=0)) / 2
     return known
 
 

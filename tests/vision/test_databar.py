@@ -44,6 +44,14 @@ def test_the_most_likely_code_is_the_one_that_was_drawn(lens):
         assert guess.lead > 5
 
 
+def test_characters_that_contradict_the_finders_do_not_agree():
+    whole = bars.modules(APPLE)
+    forged = bars.modules(numbers(1)[0])[:18] + whole[18:]
+    light = 1.0 - np.array([int(module) for module in forged], np.float32)
+    seen = 200 * seen_rows(np.pad(light, 4, constant_values=1.0), (0.6, 0.0))
+    assert not most_likely(seen.astype(np.float32), (0.6, 0.0)).agreed
+
+
 def test_a_finder_that_no_code_has_yields_nothing():
     flat = most_likely(np.full(SAMPLES, 128, np.float32), (0.9, 0.0))
     assert not databar.is_firm(databar.Found(0.99, (0.9, 0.0), flat))
