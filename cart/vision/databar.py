@@ -44,7 +44,7 @@ SEARCH_LENS: Lens = (0.75, 0.0)
 PLACES, FINDERS_MIN = 2, 0.9
 """So many places are looked at, if the mean correlation of their two finders is at least this."""
 
-REFITS, HOPE_MIN = 3, 0.85
+REFITS, HOPE_MIN = 3, 0.9
 """Fits of a place, and the least correlation after one of them with which going on is worth it."""
 
 _FINDERS_APART = 45
