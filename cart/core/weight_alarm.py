@@ -5,6 +5,10 @@ deviations, less an allowance. It is quick (within a tenth of a second of the ha
 believed after four) and knows no mass, so nothing is put into a basket by it: the light winks, and a bill that was
 fixed is open until it is quiet again. In motion every kerb would raise it, so there it is switched off.
 
+A hand that pushes down on goods before it takes them out drives the sum the other way first, and in a hum the little
+that it took may be believed sooner than the sum has come back. So a change that is believed raises the alarm itself,
+unless it was said: there is none without the other.
+
 An alarm that no change follows ends when the load is back; until then it is said once.
 """
 
@@ -46,6 +50,9 @@ def watched(
     t_ms      time of each of them
     """
     history = detector.raw.history
+    change = detector.change
+    if change and t_ms[0] <= change.t_accept_ms and change.motion == STANDING and not watch.alarmed:
+        return Watch(), (Alarm(change.t_accept_ms, UP if change.delta_mg > 0 else DOWN),)
     watching = detector.motion == STANDING and detector.anchored and detector.change is None
     if not watching or detector.level_ug is None or len(history) < SPAN + len(t_ms) or not detector.raw.learned:
         return Watch(), ()

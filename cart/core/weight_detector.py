@@ -22,6 +22,7 @@ class Change:
     delta_mg   as first told
     restless   readings in which the load did not come to rest
     leant      there were many: a hand or a child is on it;  peak_mg: most that it was
+    known_mg2  least variance with which the level after it was known
     """
 
     id: int
@@ -35,6 +36,7 @@ class Change:
     restless: int = 0
     leant: bool = False
     peak_mg: int = 0
+    known_mg2: int = 0
 
     def told(self, delta_mg: int, variance_mg2: int, *, final: bool) -> Step:
         """Return the change in words; `variance_mg2` is that of the level after it."""
@@ -48,6 +50,7 @@ class Detector:
 
     position   of the newest reading
     clear      first position that windows may reach back to
+    pulled     last position of standing at which the cart was felt being set going, which pulls at the gauges sideways
     stirred    last position at which the load was away from its level: the noise is not learned from there
     level_ug   what the load rests at, None before the first rest;  level_mg2: its variance
     runs       for how many readings each window has seen a change
@@ -68,6 +71,7 @@ class Detector:
     slope: Slope = Slope()  # noqa: RUF009 (a frozen value)
     position: int = -1
     clear: int = 0
+    pulled: int = -1
     stirred: int = 0
     level_ug: int | None = None
     level_mg2: int = 0

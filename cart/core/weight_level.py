@@ -15,8 +15,8 @@ from math import isqrt
 from cart.core import weight_motion, weight_slope
 from cart.core.weight_detector import Detector
 from cart.core.weight_inertia import CHANGE_BEFORE, ONE_G_UG
-from cart.core.weight_motion import MOVING_SWING_MG
-from cart.core.weight_noise import BOXES, LONGEST
+from cart.core.weight_motion import MOVING_OF, MOVING_SWING_MG
+from cart.core.weight_noise import BLOCK, BOXES, LONGEST
 from cart.core.weight_senses import TILT_UG, Senses
 from cart.core.weight_sight import SURE_AGAIN, Sight
 from cart.core.weight_values import BUMP, STANDING, TILT, Case, Limits, Standstill, Step
@@ -30,6 +30,7 @@ SHOCK_SHARE = 14  # of the moving mass: 0.07 g of shaking within 0.1 s
 SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
 ACQUIRE_AFTER = 94  # readings before the first level is taken
 ACQUIRE_AT_LAST = 280
+SET_OFF_WITHIN = MOVING_OF * BLOCK  # readings after a pull in which rolling must show
 DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading: 3 s
 DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
 
@@ -53,7 +54,7 @@ class Level:
             (old.raw, old.corrected), old.inertia, readings, vertical, counts_per_kg, limits.platform_mg, gross_mg
         )
         self.position, self.clear = old.position, old.clear
-        self.stirred = old.stirred
+        self.pulled, self.stirred = old.pulled, old.stirred
         self.level_ug, self.level_mg2 = old.level_ug, old.level_mg2
         self.runs = list(old.runs)
         self.motion, self.motion_since = old.motion, old.motion_since
@@ -76,6 +77,7 @@ class Level:
             slope=self.slope,
             position=self.position,
             clear=self.clear,
+            pulled=self.pulled,
             stirred=self.stirred,
             level_ug=self.level_ug,
             level_mg2=self.level_mg2,
@@ -101,6 +103,14 @@ class Level:
     def usable(self) -> int:
         """Return how many readings there are since the last disturbance."""
         return self.position - self.clear + 1
+
+    def unpulled(self) -> int:
+        """Return the first position that windows may reach back to which are to say what a load weighs."""
+        return max(self.clear, self.pulled + 1)
+
+    def sets_off(self) -> bool:
+        """Whether the cart was set going just now, and it is not seen yet that it rolls: its shaking is no hand's."""
+        return self.motion == STANDING and 0 <= self.pulled > self.position - SET_OFF_WITHIN
 
     def rest_moved(self, rest_ug: int, *, sure: bool, blocks: int) -> None:
         """Take another acceleration for that of rest; the level and the base of a change go with it."""
@@ -194,6 +204,8 @@ class Level:
         if abs(away) > self._drift_mg(variance) * 1_000:
             return
         if not self.anchored:
+            if not self.sight.steady(rank, 0):
+                return  # a hand was on it within the window
             # Seen again after motion or a gap: what the zero did meanwhile is drift, all at once.
             self.anchored, self.moved_s = True, 0
             self._drift(away)
@@ -238,7 +250,8 @@ class Level:
         """Return the smallest change that may be told now."""
         motion = self.moved_as if self.motion == STANDING and not self.settled else self.motion
         away_s = None if self.anchored else self.moved_s
-        return weight_motion.smallest_mg(self.limits, motion, away_s, corrected=self.sight.corrected)
+        smallest_mg = weight_motion.smallest_mg(self.limits, motion, away_s, corrected=self.sight.corrected)
+        return max(smallest_mg, self.slope.pulls_mg(self.moving_mg())) if self.sets_off() else smallest_mg
 
     def level_variance_mg2(self, rank: int) -> int:
         """Return the variance of a window's mean as a level; in motion there is more than what shakes.

@@ -28,6 +28,14 @@ LATE_UG = 8_000
 """So much further it may be by now: the mean of the last tenths is late."""
 
 STEADY_UG = 3_000
+PULLED_UG = 20_000
+"""Within 0.2 s no slope comes or goes by so much: the cart is set going, or stopped."""
+
+PULL_BLOCKS = 10
+PULLED_SHARE = 50
+"""What the cart is set going with is felt as weight by a hundredth at most. What is told must be twice as much, or half
+of it may be the pull."""
+
 FELT_UG_MAX = 1_000_000
 """No cart feels more than 1 g across: what reads more is the sensor's fault."""
 
@@ -68,11 +76,27 @@ class Slope:
         by_ug += LATE_UG
         return moving_mg * by_ug // ONE_G_UG * (STEEPEST_UG + by_ug // 2) // ONE_G_UG
 
+    def pulls_mg(self, moving_mg: int) -> int:
+        """Return what setting off lets nobody tell from nothing in the second after; 0 before the first level.
+
+        moving_mg  platform and goods
+        """
+        if self.even is None:
+            return 0
+        hardest_ug = max(_apart_ug(block, self.even) for block in self.blocks[-PULL_BLOCKS:])
+        return moving_mg * hardest_ug // ONE_G_UG // PULLED_SHARE
+
     def steady(self) -> bool:
         """Whether the slope of now is that of 0.3 s ago."""
         if len(self.blocks) < 2 * NOW:
             return True
         return _apart_ug(_mean(self.blocks[-NOW:]), _mean(self.blocks[-2 * NOW : -NOW])) < STEADY_UG
+
+    def pulled(self) -> bool:
+        """Whether the cart is being set going or stopped: what is felt now is not what was felt 0.2 s ago."""
+        if len(self.blocks) < NOW + 2:
+            return False
+        return _apart_ug(self.blocks[-1], _mean(self.blocks[-NOW - 2 : -2])) > PULLED_UG
 
 
 def felt(slope: Slope, across: tuple[int, int]) -> Slope:

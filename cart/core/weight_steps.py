@@ -32,7 +32,7 @@ FINAL_AFTER_MOVING = 3 * LONGEST + 12  # in motion the longest window is worth w
 REST_AFTER_CHILD = 240  # 3 s: what is as heavy as a child may sit still for a moment
 FINAL_AT_LAST = 320  # 4 s: then with whatever sigma there is
 FINAL_SIGMA_MG = 1_500
-BLURRED = 4  # times the variance of the level, beyond which a window says less than is known already
+BLURRED = 2  # times the least variance of the level, beyond which a window says less than was known already
 HELD_SURE = 5  # standard deviations of the level before a change, from which what was held is told by itself
 HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
 RINGING_MS = 300
@@ -99,7 +99,7 @@ class _Detection(Level):
             self._refine(self.change)
         else:
             # A load that trembles before it is believed is held by somebody, as is one that trembles after it.
-            self.uneasy += self.senses.restless(self.motion)
+            self.uneasy += self._held()
             self.rest()
 
     def _end_block(self) -> None:
@@ -116,6 +116,8 @@ class _Detection(Level):
     def _feel_slope(self) -> None:
         """Note the slope, and name one that the cart rolls over; the vertical axis takes its weight off."""
         self.slope = weight_slope.with_block(self.slope)
+        if self.motion == STANDING and self.slope.pulled():
+            self.pulled = self.position
         if self.slope.even is None and self.level_ug is not None:
             self.slope = weight_slope.levelled(self.slope)
         if self.motion != STANDING:
@@ -216,7 +218,7 @@ class _Detection(Level):
         moved = self.position - self.sight.crossed(rank, level_ug // 1_000, self.position - self.clear)
         change = self.change
         if change and (change.leant or moved - change.moved < self._rest_between(change)):
-            self.change = replace(
+            opened = replace(
                 change,
                 moved=max(moved, change.moved),
                 peak_mg=max(change.peak_mg, abs(mean_mg - change.base_ug // 1_000)),
@@ -226,8 +228,9 @@ class _Detection(Level):
                 self._settle_before(change, moved)
                 self._finish(change)
             self._hold_back(moved, mean_mg)
-            self._open(moved, mean_mg, rank)
+            opened = self._opened(moved, mean_mg, rank)
         self._level(mean_mg, rank)
+        self.change = replace(opened, known_mg2=self.level_mg2)
         self.clear, self.rested = moved, False
         self.runs = [0] * len(BOXES)
 
@@ -250,7 +253,7 @@ class _Detection(Level):
         """
         assert self.level_ug is not None
         end = moved - HAND_READINGS
-        before = self.sight.ending(self.position - end, end - self.clear) if self.sight.corrected else None
+        before = self.sight.ending(self.position - end, end - self.unpulled()) if self.sight.corrected else None
         if before is None:
             return
         held_mg, variance = before[1] - self.level_ug // 1_000, self.level_variance_mg2(before[0])
@@ -259,7 +262,8 @@ class _Detection(Level):
             self.held_ug = held_mg * 1_000
             self.level_ug, self.level_mg2 = before[1] * 1_000, variance
 
-    def _open(self, moved: int, mean_mg: int, rank: int) -> None:
+    def _opened(self, moved: int, mean_mg: int, rank: int) -> Change:
+        """Return the change that begins, told."""
         assert self.level_ug is not None
         delta_mg = mean_mg - self.level_ug // 1_000
         start_ms = self.t_ms - (self.position - moved) * 1_000 // READINGS_PER_S
@@ -268,14 +272,15 @@ class _Detection(Level):
         uneasy, self.uneasy = max(0, self.uneasy - RINGING), 0
         leant, peak_mg = uneasy >= LONG_SHAKE, abs(delta_mg)
         first = (self.next_id, max(0, start_ms), self.t_ms, moved, *base, delta_mg, motion)
-        self.change = Change(*first, restless=uneasy, leant=leant, peak_mg=peak_mg)
+        opened = Change(*first, restless=uneasy, leant=leant, peak_mg=peak_mg)
         self.next_id += 1
-        self.found.append(self.change.told(delta_mg, self.sight.variance_mg2(rank), final=False))
+        self.found.append(opened.told(delta_mg, self.sight.variance_mg2(rank), final=False))
+        return opened
 
     def _settle_before(self, change: Change, moved: int) -> None:
         """Take the level between two changes from a window that ends before the second began."""
         end = moved - HAND_READINGS
-        found = self.sight.ending(self.position - end, end - change.moved - 8)
+        found = self.sight.ending(self.position - end, end - max(change.moved + 8, self.pulled + 1))
         if found:
             rank, mean_mg = found
             # The swing of now is the second change's.
@@ -289,16 +294,12 @@ class _Detection(Level):
         delta_mg = self.level_ug // 1_000 - change.base_ug // 1_000
         settle = 12 if abs(delta_mg) > HEAVY_MG else 5
         rested = self.position - change.moved
-        rank = self.sight.longest_within(min(rested - settle, self.usable()))
-        if rank is None or not self.sight.has(8):
-            return
-        away = self.sight.mean_mg(8) - self.level_ug // 1_000
-        still = away * away < 36 * (self.sight.variance_mg2(BOXES.index(8)) + self.level_mg2) + 4_000_000
-        # What shakes now, or a change that begins, must not blur a level that was known well.
-        blurred = self.level_variance_mg2(rank) > BLURRED * max(self.level_mg2, FINAL_SIGMA_MG**2)
-        if rested < REST_BETWEEN or (still and not blurred):
-            self._level(self.sight.mean_mg(BOXES[rank]), rank)
-        held = self.senses.restless(self.motion)
+        rank = self.sight.longest_within(min(rested - settle, self.position - self.unpulled() + 1))
+        known = False
+        if rank is not None and self.sight.has(8):
+            self.change = change = self._known_better(change, rank, rested)
+            known = self._near_level() and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
+        held = self._held()
         if held and self.t_ms - change.t_accept_ms > RINGING_MS:
             # A later part of the same lean starts from the same base.
             leant, peak_mg = change.restless + 1 >= LONG_SHAKE, max(change.peak_mg, abs(delta_mg))
@@ -308,9 +309,27 @@ class _Detection(Level):
         after = FINAL_AFTER if self.motion == STANDING else FINAL_AFTER_MOVING
         doubted = RINGING < change.restless < LONG_SHAKE
         after = max(after, self._rest_between(change)) + (change.restless if doubted else 0)
-        known = rested >= after and still and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
-        if (known and not held) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
+        if (known and rested >= after and not held) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
             self._finish(change)
+
+    def _known_better(self, change: Change, rank: int, rested: int) -> Change:
+        """Know the level better by a window, if it says more than is known."""
+        # What shakes now, or a change that begins, must not blur a level that was known well.
+        blurred = self.level_variance_mg2(rank) > BLURRED * max(change.known_mg2, FINAL_SIGMA_MG**2)
+        if rested >= REST_BETWEEN and (blurred or not self._near_level()):
+            return change
+        self._level(self.sight.mean_mg(BOXES[rank]), rank)
+        return replace(change, known_mg2=min(change.known_mg2, self.level_mg2))
+
+    def _near_level(self) -> bool:
+        """Whether the load of this moment is where its level is said to be."""
+        assert self.level_ug is not None
+        away = self.sight.mean_mg(8) - self.level_ug // 1_000
+        return away * away < 36 * (self.sight.variance_mg2(BOXES.index(8)) + self.level_mg2) + 4_000_000
+
+    def _held(self) -> bool:
+        """Whether the load trembles as under a hand or a body, and not because the cart is set going."""
+        return self.senses.restless(self.motion) and not self.sets_off()
 
     def _finish(self, change: Change) -> None:
         assert self.level_ug is not None

@@ -9,7 +9,9 @@ from cart.core import reminders
 from cart.core.catalog import Product
 from cart.core.effects import SetPanel
 from cart.core.events import ExitSeen
-from cart.core.weight_values import Alarm, Step
+from cart.core.weight_alarm import Watch, watched
+from cart.core.weight_detector import Change, Detector
+from cart.core.weight_values import ROLLING, STANDING, Alarm, Step
 from cart.sim.physics import Params, Platform
 from cart.sim.runner import Simulated
 from cart.sim.weighing.feed import Feed
@@ -75,6 +77,16 @@ def test_a_push_that_leaves_nothing_raises_it_once_and_it_is_armed_again():
         basket.platform.lean(800, 3_000_000)
         basket.feed.run(8_000_000)
         assert len([h for h in basket.alarms() if h.event.alarm == "up"]) == number
+
+
+@pytest.mark.parametrize(
+    ("motion", "alarmed", "said"), [(STANDING, False, 1), (STANDING, True, 0), (ROLLING, False, 0)]
+)
+def test_a_change_that_is_believed_first_raises_it_unless_it_was_said(motion, alarmed, said):
+    change = Change(1, 4_600, 5_000, 400, 8_000_000_000, 90_000, -20_000, motion)
+    watch, alarms = watched(Watch(alarmed=alarmed), Detector(change=change), [4_987, 5_000], 52_429)
+    assert alarms == (Alarm(5_000, "down"),) * said
+    assert watched(watch, Detector(change=change), [5_012, 5_025], 52_429)[1] == ()
 
 
 def test_the_light_winks_before_there_is_a_line_and_is_green_again():
