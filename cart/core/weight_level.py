@@ -110,7 +110,7 @@ class Level:
 
     def sets_off(self) -> bool:
         """Whether the cart was set going just now, and it is not seen yet that it rolls: its shaking is no hand's."""
-        return self.motion == STANDING and 0 <= self.pulled > self.position - SET_OFF_WITHIN
+        return self.motion == STANDING and self.pulled >= 0 and self.position - self.pulled < SET_OFF_WITHIN
 
     def rest_moved(self, rest_ug: int, *, sure: bool, blocks: int) -> None:
         """Take another acceleration for that of rest; the level and the base of a change go with it."""
