@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 PACKAGED_DIR = Path(__file__).resolve().parent.parent / "models"
 MANIFEST_FILE = "manifest.json"
 NETWORK_FILE = "backbone_int8.tflite"
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 INPUT_SHAPE = (288, 288, 3)
 TFLITE_RUNTIME = "tflite_runtime.interpreter"
 LITERT = "ai_edge_litert.interpreter"
@@ -154,6 +156,9 @@ def _hashes(manifest: bytes, model_dir: Path) -> dict[str, str]:
         raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} is not a manifest") from error
     if NETWORK_FILE not in expected:
         raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} does not name {NETWORK_FILE}")
+    odd = next((name for name in expected if not PLAIN_NAME.fullmatch(name)), None)
+    if odd is not None:  # a device or a pipe, which reading would never come back from, or a file elsewhere
+        raise Fault("MODEL-HASH", f"{model_dir / MANIFEST_FILE} names {odd[:40]!r}")
     return expected
 
 

@@ -62,6 +62,14 @@ def test_a_network_for_pictures_of_another_size_is_refused(packaged, model_dir):
     assert code_of(model_dir) == "MODEL-SHAPE"
 
 
+@pytest.mark.parametrize("name", ["/dev/zero", "../head.npz", "a\0b", ""])
+def test_a_manifest_names_files_of_its_own_folder_alone(model_dir, name):
+    manifest = json.loads((model_dir / "manifest.json").read_text(encoding="utf-8"))
+    manifest["sha256"][name] = "0" * 64
+    (model_dir / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert code_of(model_dir) == "MODEL-HASH"
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "backbone_int8.tflite", "head.npz", "labels.json"])
 def test_a_missing_file_is_named(model_dir, name):
     (model_dir / name).unlink()
