@@ -23,6 +23,9 @@ BULGES = (0.02, 0.01)
 SIDE_PX, QUIET_PX = 200, 24
 """Of the flattened code and the ground around it: 6 px a module for most that are printed on things."""
 
+AREA_MIN_PX = 21 * 21
+"""Of a code that is worth a try: the smallest have 21 modules a side."""
+
 
 @runtime_checkable
 class SeesUnread(Protocol):
@@ -39,11 +42,17 @@ def read_bent(grey: np.ndarray, engines: Sequence[BarcodeEngine]) -> list[RawRea
     """
     for engine in engines:
         if isinstance(engine, SeesUnread) and (seen := engine.unread_qr(grey)):
-            corners = max(seen, key=lambda quad: cv2.contourArea(np.array(quad, np.float32)))
+            corners = max(seen, key=_area_px)
+            if _area_px(corners) < AREA_MIN_PX:
+                return []
             for flat in flattened(grey, corners):
                 for raw in engine.read(flat, frozenset({"QR"})):
                     return [RawRead("QR", raw.text, corners, raw.engine, gs1=raw.gs1)]
     return []
+
+
+def _area_px(corners: Quad) -> float:
+    return cv2.contourArea(np.array(corners, np.float32))
 
 
 def flattened(grey: np.ndarray, corners: Quad) -> Iterator[np.ndarray]:

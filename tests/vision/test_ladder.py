@@ -210,6 +210,12 @@ def test_a_bent_qr_code_of_the_shared_photos_is_read(shared_data):
     assert [r.text for r in reader.read_photo(shirt, ENGINES)] == ["Google Print Ads - T.G.I.A.F. - January 31, 2008"]
 
 
+def test_a_code_seen_too_small_to_have_modules_is_not_tried():
+    engine = Sees(((5, 5), (25, 5), (45, 5), (65, 5)), np.zeros((248, 248), np.uint8))
+    assert read_bent(np.full((120, 160), 128, np.uint8), [engine]) == []
+    assert engine.tries == 0
+
+
 def test_without_a_code_in_sight_nothing_is_flattened():
     noise = np.random.default_rng(4).integers(0, 255, (120, 160)).astype(np.uint8)
     for grey in (np.full((120, 160), 128, np.uint8), noise, labels.label("EAN13", MILK), np.zeros((1, 1), np.uint8)):
