@@ -271,12 +271,16 @@ def _from_camera(settings: Config, clock: SystemClock) -> list[Named]:
     from cart.vision.enroll_camera import gathered
     from cart.vision.head_fit import ENROLMENT_PHOTOS
 
+    def waiting() -> None:
+        show.end()
+        print(f"no frame from {settings.camera.device} yet: waiting, {CAMERA_LIMIT_S} s in all", file=sys.stderr)
+
     show = _Progress("move the product through the view, each time turned: photo", CAMERA_PHOTOS)
     try:
         source = process.open_camera(settings, clock)
         try:
             limit_ns = CAMERA_LIMIT_S * 1_000 * NS_PER_MS
-            photos = gathered(source, ENROLMENT_PHOTOS, CAMERA_PHOTOS, limit_ns, clock, show)
+            photos = gathered(source, ENROLMENT_PHOTOS, CAMERA_PHOTOS, limit_ns, clock, show, waiting)
         finally:
             source.close()
     except OSError as error:

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from cart.core.odds import LIMIT_MILLINAT, clip
+
 INPUT_SIDE_PX = 288
 LABELS_MAX = 10_000
-CLIP_MILLINAT = 20_000
 PERMILLE = 1_000
 HEAD_FILE = "head.npz"
 LABELS_FILE = "labels.json"
@@ -133,13 +134,8 @@ class Head:
         That is the log-likelihood of the photo under each label, up to a constant that is the same for all of them.
         """
         evidence = self.log_posteriors(embedding) - log_priors(len(self.labels), self.calibration.none_prior)
-        return dict(zip((*self.labels, NONE), map(millinats, evidence.tolist()), strict=True))
-
-    def agreement(self, embedding: np.ndarray, label: str) -> Agreement:
-        """Return how the photo fits `label`, which is one of `labels`."""
-        index = self.labels.index(label)
-        value = int(agreement_millinats(self.log_posteriors(embedding)[None], len(self.labels))[0, index])
-        return Agreement(value, verdict(value, self.calibration))
+        millinats = (clip(round(1000.0 * nats)) for nats in evidence.tolist())
+        return dict(zip((*self.labels, NONE), millinats, strict=True))
 
 
 def preprocess(bgr: np.ndarray, side_px: int = INPUT_SIDE_PX) -> np.ndarray:
@@ -209,7 +205,7 @@ def agreement_millinats(log_posterior: np.ndarray, labels: int) -> np.ndarray:
     # ln(1 - P) as the sum of the others: exact where P is nearly 1.
     others = [np.logaddexp.reduce(np.delete(products, i, axis=1), axis=1) for i in range(labels)]
     nats = products - np.stack(others, axis=1) + math.log(labels - 1)
-    return np.clip(np.rint(nats * 1000.0), -CLIP_MILLINAT, CLIP_MILLINAT).astype(int)
+    return np.clip(np.rint(nats * 1000.0), -LIMIT_MILLINAT, LIMIT_MILLINAT).astype(int)
 
 
 def verdict(agreement_millinat: int, calibration: Calibration) -> str:
@@ -217,8 +213,3 @@ def verdict(agreement_millinat: int, calibration: Calibration) -> str:
     if agreement_millinat >= calibration.agree_millinat:
         return AGREE
     return DISAGREE if agreement_millinat <= calibration.disagree_millinat else UNSURE
-
-
-def millinats(nats: float) -> int:
-    """Return `nats` in millinats, rounded and clipped to +-20,000."""
-    return max(-CLIP_MILLINAT, min(CLIP_MILLINAT, round(nats * 1000.0)))

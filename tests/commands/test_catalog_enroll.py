@@ -175,8 +175,29 @@ def test_a_camera_that_is_lost_is_a_fault_and_no_model_is_made(cart_dir, capsys,
 def test_enough_photos_are_taken_when_no_more_come_and_an_empty_view_is_none(cart_dir):
     camera = Passes(cart_dir / "tin")
     camera._frames += [camera._view(None)] * 100
-    taken = enroll_camera.gathered(camera, 10, 16, 1_000_000_000, ManualClock(), lambda count: None)
+    taken = enroll_camera.gathered(camera, 10, 16, 1_000_000_000, ManualClock(), lambda count: None, pytest.fail)
     assert len(taken) == 10
+
+
+class Silent:
+    """A camera that is there and gives no frame."""
+
+    def next_frame(self, timeout_ms):
+        self.left -= 1
+        if not self.left:
+            raise OSError("unplugged at last")
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(("timeouts", "said"), [(5, 0), (6, 1), (40, 1)])
+def test_a_camera_without_frames_is_waited_for_and_that_is_said_once(cart_dir, capsys, monkeypatch, timeouts, said):
+    camera = Silent()
+    camera.left = timeouts + 1
+    monkeypatch.setattr(process, "open_camera", lambda settings, clock: camera)
+    told = refusal(capsys, "enroll", "tin", "--camera")
+    assert told.count("yet: waiting, 60 s in all") == said
 
 
 def test_photos_or_the_camera_but_not_both(cart_dir, capsys):

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cart.core.odds import LIMIT_MILLINAT
 from cart.edge.classifier import PACKAGED_DIR
-from cart.vision import classify
-from cart.vision.classify import CLIP_MILLINAT, INPUT_SIDE_PX, NONE, Calibration, Head, log_posteriors, preprocess
+from cart.vision import classify, scanned
+from cart.vision.classify import INPUT_SIDE_PX, NONE, Calibration, Head, log_posteriors, preprocess
 
 CALIBRATION = Calibration(
     scale=10.0,
@@ -67,7 +68,7 @@ def test_evidence_is_the_log_of_posterior_over_prior(head):
 
 def test_agreement_takes_the_prior_odds_out_again(head):
     # Two labels are equally likely and the third is out of the question: P = 1/2 against odds of 1 : 2 beforehand.
-    value = head.agreement(np.array([1.0, 1.0, 0.0], np.float32), "Apple").log_likelihood_millinat
+    value = scanned.agreement(head, np.array([[1.0, 1.0, 0.0]], np.float32), "Apple").log_likelihood_millinat
     assert value == pytest.approx(1000 * math.log(2), abs=5)
 
 
@@ -80,10 +81,10 @@ def test_verdicts_change_exactly_at_their_limits(millinat, expected):
 
 def test_evidence_beyond_all_doubt_is_clipped_not_infinite(head):
     certain = dataclasses.replace(head, calibration=dataclasses.replace(CALIBRATION, scale=1e5))
-    for label, expected in (("Apple", CLIP_MILLINAT), ("Milk", -CLIP_MILLINAT)):
-        found = certain.agreement(APPLE_AND_A_BIT_OF_LEEK, label)
+    for label, expected in (("Apple", LIMIT_MILLINAT), ("Milk", -LIMIT_MILLINAT)):
+        found = scanned.agreement(certain, APPLE_AND_A_BIT_OF_LEEK[None], label)
         assert found.log_likelihood_millinat == expected
-    assert certain.log_likelihoods(APPLE_AND_A_BIT_OF_LEEK)["Milk"] == -CLIP_MILLINAT
+    assert certain.log_likelihoods(APPLE_AND_A_BIT_OF_LEEK)["Milk"] == -LIMIT_MILLINAT
 
 
 def test_an_outlier_share_bounds_how_sure_one_photo_can_be():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cart.vision import scanned, track
-from cart.vision.classify import NONE, UNSURE, Calibration, Head
+from cart.vision.classify import NONE, UNSURE, Calibration, Head, agreement_millinats, verdict
 
 LABELS = ("Apple", "Leek", "Milk")
 CALIBRATION = Calibration(10.0, 0.001, -8.0, 4.0, 0.05, 1_000, -1_000)
@@ -20,7 +20,8 @@ def head():
 
 def test_one_frame_says_what_the_photo_alone_says(head):
     for label in LABELS:
-        assert scanned.agreement(head, APPLE[None], label) == head.agreement(APPLE, label)
+        value = agreement_millinats(head.log_posteriors(APPLE)[None], 3)[0, LABELS.index(label)]
+        assert scanned.agreement(head, APPLE[None], label) == (value, verdict(value, CALIBRATION))
 
 
 def test_a_second_look_makes_it_surer_and_a_hundred_no_surer_than_two(head):
