@@ -120,14 +120,15 @@ def embed(file: Path, data: Path, count: int) -> int:
 
     from cart.edge.classifier import PACKAGED_DIR, Classifier
     from cart.vision import photo
+    from cart.vision.bench.grocery import listed
     from cart.vision.classify import Head, normalised, preprocess
 
     begun_ns = time.monotonic_ns()
     classifier, head = Classifier(PACKAGED_DIR), Head.load(PACKAGED_DIR)
     loaded_ns = time.monotonic_ns()
-    lines = [line for line in (data / "val.txt").read_text(encoding="utf-8").splitlines() if line]
-    chosen = np.linspace(0, len(lines) - 1, min(count, len(lines))).round().astype(int)
-    pictures = [preprocess(photo.load(data / lines[i].split(",")[0].strip())) for i in chosen]
+    paths, _ = listed(data, "val")
+    chosen = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
+    pictures = [preprocess(photo.load(data / paths[i])) for i in chosen]
     read_ns = time.process_time_ns()
     embeddings = np.stack([classifier.embed(picture) for picture in pictures])
     took_ns = time.process_time_ns() - read_ns

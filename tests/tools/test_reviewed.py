@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tools.training import reviewed
-from tools.training.photos import Labels
+from tools.training.photos import Labels, Photos
 from tools.training.reviewed import BadReview
 
 LABELS = Labels(("Granny-Smith", "Leek"), ("Apple", "Leek"))
@@ -27,12 +27,12 @@ def put(path, seed, side_px=80):
 
 def refusal(folder) -> str:
     with pytest.raises(BadReview) as caught:
-        reviewed.read(folder, LABELS)
+        reviewed.read(folder, LABELS, {})
     return str(caught.value)
 
 
 def test_pictures_are_learnt_under_the_name_of_their_folder(folder):
-    found = reviewed.read(folder, LABELS)
+    found = reviewed.read(folder, LABELS, {})
     assert found.labels == LABELS
     assert found.photos.classes.tolist() == [1, 1]
     assert [path.rpartition("/")[2] for path in found.photos.paths] == ["0.png", "1.png"]
@@ -42,7 +42,7 @@ def test_a_new_product_that_is_declared_comes_behind_the_known_ones(folder):
     (folder / "labels.csv").write_text("Oat-Drink,Oat-Milk\n", encoding="utf-8")
     for number in range(reviewed.NEW_PHOTOS_MIN):
         put(folder / "Oat-Drink" / f"{number}.jpg", 100 + number)
-    found = reviewed.read(folder, LABELS)
+    found = reviewed.read(folder, LABELS, {})
     assert found.labels.fine == ("Granny-Smith", "Leek", "Oat-Drink")
     assert found.labels.coarse == ("Apple", "Leek", "Oat-Milk")
     assert found.photos.classes.tolist().count(2) == reviewed.NEW_PHOTOS_MIN
@@ -73,6 +73,19 @@ def test_everything_wrong_is_named_at_once(folder):
 def test_one_picture_under_two_labels_is_refused(folder):
     put(folder / "Granny-Smith" / "copy.png", 0)
     assert "the same picture as" in refusal(folder)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_copy_of_a_photo_of_the_data_set_is_refused_under_any_label(folder, tmp_path_factory, split):
+    data = tmp_path_factory.mktemp("data")
+    put(data / split / "a.png", 0)
+    put(data / split / "b.png", 99)
+    known = reviewed.digests(data, Photos((f"{split}/a.png", f"{split}/b.png"), np.array([0, 1])), split)
+    with pytest.raises(BadReview) as caught:
+        reviewed.read(folder, LABELS, known)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 1
+    assert lines[0].endswith(f"0.png: the same picture as {split} photo {split}/a.png of the data set; take it out")
 
 
 def test_an_empty_folder_and_one_that_is_not_there_are_refused(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from cart.edge.classifier import INPUT_SHAPE, Classifier
 from cart.vision.classify import Head
 from tools import train_classifier
-from tools.training.photos import Labels, Photos
+from tools.training.photos import Labels, Photos, read_split
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "train_classifier.py"
@@ -34,6 +34,40 @@ def test_a_folder_without_photos_is_refused_with_the_option_that_names_another(t
     found = run("--data", tmp_path)
     assert found.returncode == 2
     assert "name the data set's folder with --data" in found.stderr
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_learnt(shared_data, tmp_path):
+    out = tmp_path / "file"
+    out.write_text("x")
+    for words in ((out,), (out / "below",)):
+        found = run("--data", shared_data / "grocery", "--out", *words, "--work", tmp_path / "work")
+        assert found.returncode == 2
+        assert "Not a directory; name another folder with --out" in found.stderr
+    assert not (tmp_path / "work").exists()
+    assert train_classifier.out_fault(tmp_path / "new" / "folder") == ""
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_photo_of_val_is_not_learnt_as_a_reviewed_picture(shared_data, tmp_path):
+    val = read_split(shared_data / "grocery", "val")
+    (tmp_path / "Leek").mkdir()
+    copied = tmp_path / "Leek" / "mine.jpg"
+    copied.write_bytes((shared_data / "grocery" / val.paths[0]).read_bytes())
+    found = run("--data", shared_data / "grocery", "--reviewed", tmp_path, "--work", tmp_path / "work")
+    assert found.returncode == 2
+    assert f"mine.jpg: the same picture as val photo {val.paths[0]}" in found.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--quick",)])
+def test_without_torch_the_tool_says_how_to_set_up_an_environment(shared_data, tmp_path, words):
+    if find_spec("torch"):
+        pytest.skip("torch is here")
+    found = run("--data", shared_data / "grocery", "--work", tmp_path / "work", "--out", tmp_path / "out", *words)
+    assert found.returncode == 2
+    assert "Traceback" not in found.stderr
+    assert "not installed here: torch" in found.stderr
+    assert found.stderr.splitlines()[-1] == "    ~/.cache/smart-cart/train-venv/bin/python tools/train_classifier.py"
+    assert len([line for line in found.stderr.splitlines() if line.startswith("    ")]) == 3
 
 
 def test_the_short_form_takes_a_few_photos_of_each_of_the_first_products():

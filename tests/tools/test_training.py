@@ -9,7 +9,9 @@ import pytest
 
 from cart.edge.classifier import PACKAGED_DIR, runtime_module
 from cart.faults import Fault
-from tools.training import artifacts, fitting, measure
+from cart.vision import head_file
+from cart.vision.bench import figures
+from tools.training import artifacts, fitting
 
 CLASSES, PHOTOS, SIZE = 6, 40, 300
 
@@ -72,8 +74,8 @@ def test_zero_is_exact_in_every_quantised_tensor(tflite, value_range):
 
 def test_npz_bytes_are_the_same_each_time_and_numpy_reads_them():
     arrays = {"b": np.arange(6, dtype=np.float16).reshape(2, 3), "a": np.array(7)}
-    content = artifacts.npz_bytes(arrays)
-    assert content == artifacts.npz_bytes(dict(reversed(arrays.items())))
+    content = head_file.npz_bytes(arrays)
+    assert content == head_file.npz_bytes(dict(reversed(arrays.items())))
     with np.load(io.BytesIO(content), allow_pickle=False) as back:
         assert back["a"].item() == 7
         assert np.array_equal(back["b"], arrays["b"])
@@ -91,10 +93,11 @@ def test_the_head_tells_classes_apart_that_differ_less_than_they_spread(blobs, m
     monkeypatch.setattr(fitting, "DIMENSIONS", CLASSES - 1)
     vectors, classes = blobs
     views = fitting.Views.of([vectors], classes)
-    seen = fitting.random_folds(classes, 4) != 0
+    seen = figures.random_folds(classes, 4) != 0
     head = next(fitting.fits(*views.stacked(seen), (0.1,)))
     found = head.cosines(views.vectors[0][~seen]).argmax(axis=1)
-    plain = views.vectors[0] @ fitting.class_means(views.vectors[0], classes).T
+    means = np.stack([views.vectors[0][classes == number].mean(axis=0) for number in range(CLASSES)])
+    plain = views.vectors[0] @ means.T
     assert (found == classes[~seen]).mean() > 0.95
     assert (plain.argmax(axis=1) == classes).mean() < 0.8
 
@@ -144,32 +147,31 @@ def test_the_odds_of_a_stranger_are_even_halfway():
 
 
 def test_auroc_counts_pairs_in_the_right_order():
-    assert fitting.auroc(np.array([2.0, 3.0]), np.array([1.0, 2.0])) == pytest.approx(3.5 / 4)
-
-
-def test_wilson_interval_of_8_in_10():
-    assert measure.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert figures.auroc(np.array([2.0, 3.0]), np.array([1.0, 2.0])) == pytest.approx(3.5 / 4)
 
 
 def test_coverage_is_the_largest_share_that_is_right_often_enough():
     confidence = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     right = np.array([True, True, True, False, True])
-    assert measure.coverage(confidence, right, 0.99) == pytest.approx(0.6)
-    assert measure.coverage(confidence, right, 0.8) == pytest.approx(1.0)
-    assert measure.coverage(confidence, ~right, 0.99) == 0.0
+    assert figures.coverage(confidence, right, 0.99) == pytest.approx(0.6)
+    assert figures.coverage(confidence, right, 0.8) == pytest.approx(1.0)
+    assert figures.coverage(confidence, ~right, 0.99) == 0.0
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_truth():
     confidence = np.full(100, 0.9)
-    assert measure.calibration_error(confidence, np.arange(100) < 90) == pytest.approx(0.0, abs=1e-9)
-    assert measure.calibration_error(confidence, np.arange(100) < 50) == pytest.approx(0.4)
+    assert figures.calibration_error(confidence, np.arange(100) < 90) == pytest.approx(0.0, abs=1e-9)
+    assert figures.calibration_error(confidence, np.arange(100) < 50) == pytest.approx(0.4)
 
 
 def test_the_model_card_shows_the_measured_figures():
     from tools.training import card
 
-    figures = json.loads((PACKAGED_DIR / "measured.json").read_text(encoding="utf-8"))["val"]
-    assert card.table(figures) in (PACKAGED_DIR / "MODEL_CARD.md").read_text(encoding="utf-8")
+    measured = json.loads((PACKAGED_DIR / "measured.json").read_text(encoding="utf-8"))
+    written = (PACKAGED_DIR / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.table(measured["val"]) in written
+    for side, epochs in measured["provenance"]["plan"]["stages"]:
+        assert f"{epochs} epochs at {side} pixels" in written
 
 
 def test_the_committed_model_measures_as_its_card_says_and_reaches_the_bar(shared_data):

@@ -1,15 +1,18 @@
 """What is chosen and measured on photos that nobody learnt: swaps, strangers, enrolment, on made-up embeddings."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
+from cart.vision.bench import swaps
+from cart.vision.bench.figures import UNKNOWN
 from cart.vision.classify import Calibration, unit
 from cart.vision.head_fit import Statistics
-from tools.training import card, report, swaps, unseen
+from tools.training import card, report, unseen
 from tools.training.apart import Apart
-from tools.training.fitting import UNKNOWN, Views
+from tools.training.fitting import Views
 from tools.training.unseen import Embedded
 
 COARSE = ("Apple",) * 3 + ("A", "B", "C")
@@ -125,6 +128,18 @@ def test_a_product_that_the_head_does_not_know_is_no_swap_that_was_caught():
     assert found["swap_sibling_10"] < 0.1
 
 
+@pytest.mark.parametrize("photos", [0, 1])
+def test_pairs_that_hardly_a_photo_has_are_not_shown_and_never_not_a_number(photos):
+    classes = np.full(300, 4)
+    classes[:photos] = 0
+    cosines = cosines_of(classes, 0.7, 0.55, 0.0)
+    found = swaps.figures(cosines, classes, GROUPS, CALIBRATION)
+    assert found["swap_photos_with_siblings"] == photos
+    assert found["swap_group_10"] is not None
+    assert [found[f"swap_sibling_10{end}"] for end in ("", "_low", "_high")] == [None] * 3
+    json.dumps(found, allow_nan=False)
+
+
 # -- what people read --------------------------------------------------------------------------
 
 
@@ -136,8 +151,8 @@ def test_what_is_not_shown_is_said_in_words(fitted):
 
 def test_the_report_shows_each_miss_and_escapes_what_it_shows(fitted):
     miss = report.Miss(b"\xff\xd8one", b"\xff\xd8two", "<b>Leek", "Milk", 700, 120)
-    figures = dict.fromkeys([key for _, key in card.ROWS] + ["top1_low", "top1_high", "ece"], 0.5)
-    figures |= {"n": 3, "classes_seen": 2}
+    ends = [f"{key}_{end}" for key in (*card.WITH_INTERVAL, "ece_calibrated") for end in ("low", "high")]
+    figures = dict.fromkeys([*(key for _, key in card.ROWS), *ends, "ece"], 0.5) | {"n": 3, "classes_seen": 2}
     page = report.page({"val": figures, "fit": fitted.facts}, [miss])
     assert page.count("<img") == 2
     assert "&lt;b&gt;Leek" in page

@@ -9,9 +9,9 @@ from cart.__main__ import main
 from cart.edge.classifier import runtime_module
 from cart.faults import Fault
 from cart.vision.bench import figures, strangers, swaps
-from cart.vision.classify import Calibration, unit
+from cart.vision.classify import Calibration, Head, unit
 from cart.vision.enroll import Class, Model
-from cart.vision.head_fit import Habits, Statistics
+from cart.vision.head_fit import Habits, Statistics, fit
 
 CLASSES, PHOTOS, SIZE = 18, 30, 120
 CALIBRATION = Calibration(20.0, 0.0005, -8.0, 4.0, 0.05, 1_000, -1_000)
@@ -68,6 +68,32 @@ def test_a_limit_for_an_accuracy_is_tried_on_photos_that_it_was_not_set_on():
     covered, good = figures.coverage_cross(np.random.default_rng(2).random(200), by_chance, np.arange(200) % 5, 0.9)
     assert good < 0.8 * max(1, covered)
     assert figures.coverage_cross(confidence, np.zeros(200, bool), np.arange(200) % 5, 0.99) == (0, 0)
+
+
+def test_what_chance_leaves_of_perfect_calibration_shrinks_with_the_root_of_the_photos():
+    few, many = (figures.calibrated_errors(np.tile(np.linspace(0.3, 0.9, 50), n)) for n in (1, 25))
+    assert few["ece_calibrated_low"] < few["ece_calibrated_median"] < few["ece_calibrated_high"]
+    assert few["ece_calibrated_median"] == pytest.approx(5 * many["ece_calibrated_median"], rel=0.15)
+    assert figures.calibrated_errors(np.ones(50))["ece_calibrated_high"] == 0.0
+    draw = np.random.default_rng(3)
+    confidence = draw.random(1_250)
+    floor = figures.calibrated_errors(confidence)
+    error = figures.calibration_error(confidence, draw.random(1_250) < confidence)
+    assert floor["ece_calibrated_low"] / 2 < error < 2 * floor["ece_calibrated_high"]
+    assert figures.calibration_error(confidence, draw.random(1_250) < confidence / 2) > floor["ece_calibrated_high"]
+
+
+def test_figures_of_products_without_siblings_are_none_and_never_not_a_number(shop):
+    model, embeddings, classes = shop
+    alone = {n: f"group {n}" for n in range(CLASSES)}
+    fitted = fit(model.statistics, model.habits)
+    labels = tuple(map(str, range(CLASSES)))
+    groups = {str(n): name for n, name in alone.items()}
+    head = Head(labels, groups, fitted.centre, fitted.projection, fitted.means, CALIBRATION)
+    found = figures.figures(head, embeddings, classes)
+    assert found["swap_caught_sibling"] is None
+    assert found["top5_low"] < found["top5"] <= found["top5_high"]
+    json.dumps(found, allow_nan=False)
 
 
 @pytest.mark.parametrize(("share", "photos", "shown"), [(0.01, 300, True), (0.01, 296, False), (0.001, 3_000, True)])

@@ -13,10 +13,8 @@ tflite    such a network as an int8 TFLite file (the only user of flatbuffers)
 reference the same int8 arithmetic in numpy, to check that file against
 fitting   the head's parts: folds, scale, limits
 unseen    all that is chosen, on photos that neither head nor backbone learnt; strangers and enrolment
-swaps     how often a photo gives a swapped code away, at a given share of false alarms
-measure   the figures of a model on photos it never saw
-card      the model card, written from those figures
+card      the model card, written from the figures of `cart.vision.bench`, one definition for the bench and for training
 report    the same with the misses as pictures
 pipeline  the steps from photos to files
-artifacts files written atomically and with the same bytes each time
+artifacts files written atomically, and their hashes
 """

@@ -1,11 +1,8 @@
-"""Files written whole or not at all, with the same bytes for the same content."""
+"""Files written whole or not at all, and their hashes."""
 
 import hashlib
 import os
 from pathlib import Path
-
-from cart.vision.head_file import json_bytes as json_bytes
-from cart.vision.head_file import npz_bytes as npz_bytes
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -217,8 +217,8 @@ def _epoch(plan: Plan, pictures: Pictures, fixed: State, before: Progress) -> Pr
         share = rate_share(step, plan.epochs * count, count)
         for group in optimizer.param_groups:
             group["lr"] = group["highest"] * share
-        chosen = order[index * plan.batch : (index + 1) * plan.batch]
-        loss = _loss(plan, pictures, fixed | trained, chosen, before.epoch, draw)
+        batch = order[index * plan.batch : (index + 1) * plan.batch]
+        loss = _loss(plan, pictures, fixed | trained, batch, before.epoch, draw)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained.values(), CLIP_NORM)
@@ -241,18 +241,18 @@ def _optimizer(plan: Plan, trained: State) -> torch.optim.Optimizer:
 
 
 def _loss(
-    plan: Plan, pictures: Pictures, state: State, chosen: np.ndarray, epoch: int, draw: np.random.Generator
+    plan: Plan, pictures: Pictures, state: State, batch: np.ndarray, epoch: int, draw: np.random.Generator
 ) -> torch.Tensor:
     device = state[LAYER_WEIGHT].device
-    others = draw.integers(len(pictures.rgb), size=len(chosen))
+    others = draw.integers(len(pictures.rgb), size=len(batch))
     side = plan.side_px(epoch)
     views = [
         seen_in_cart(pictures.rgb[i], Look(side, bool(pictures.mirrored[i]), pictures.rgb[j]), draw)
-        for i, j in zip(chosen, others, strict=True)
+        for i, j in zip(batch, others, strict=True)
     ]
     mixed = epoch < plan.mixed_share * plan.epochs
     x = lite0.network_input(torch.from_numpy(np.stack(views)).to(device))
-    targets = functional.one_hot(torch.from_numpy(pictures.classes[chosen]).to(device), pictures.class_count).float()
+    targets = functional.one_hot(torch.from_numpy(pictures.classes[batch]).to(device), pictures.class_count).float()
     x, targets = _mixed(plan, x, targets, draw) if mixed else (x, targets)
     with torch.autocast(device.type, torch.bfloat16):
         found = lite0.embeddings(state, x, lite0.SKIPPED_SHARE)

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cart.vision.bench.figures import UNKNOWN as UNKNOWN
-from cart.vision.bench.figures import auroc as auroc
-from cart.vision.bench.figures import random_folds as random_folds
+from cart.vision.bench.figures import UNKNOWN
 from cart.vision.classify import Calibration, agreement_millinats, log_posteriors, normalised, unit
 from cart.vision.head_file import RANK
 from cart.vision.head_fit import DIMENSIONS, Habits, Statistics, Whitening, fit
@@ -51,11 +49,6 @@ def fits(vectors: np.ndarray, classes: np.ndarray, shrinkages: tuple[float, ...]
     statistics = Statistics.of(vectors, classes, rank=RANK)
     for shrinkage in shrinkages:
         yield fit(statistics, Habits(shrinkage), DIMENSIONS)
-
-
-def class_means(vectors: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the mean of each class 0..k, (k + 1, n)."""
-    return np.stack([vectors[classes == number].mean(axis=0) for number in range(classes.max() + 1)])
 
 
 def best_scale(cosines: np.ndarray, classes: np.ndarray) -> tuple[float, float, float]:

@@ -21,7 +21,10 @@ FROZEN_BATCH = 8
 BLOCKS = layer_blocks()
 
 SKIPPED_SHARE = 0.1
-"""Of the pictures, how many pass the last block unchanged while training; the earlier ones in proportion to depth."""
+"""Share of the pictures that pass a block unchanged while training, in proportion to the block's depth.
+
+0.1 would be that of the last convolution, which has no way round it: the deepest block that has one gets 0.088.
+"""
 
 
 def trained_keys() -> tuple[str, ...]:
@@ -41,8 +44,8 @@ def network_input(rgb: torch.Tensor) -> torch.Tensor:
 def embeddings(state: State, x: torch.Tensor, skipped_share: float = 0.0) -> torch.Tensor:
     """Return the float32 embedding (n, 1280) of what `network_input` gives, of any side.
 
-    skipped_share  of the pictures that skip the last block (stochastic depth, Huang et al. 2016), 0 to 1; lots are
-                   drawn by torch's generator
+    skipped_share  of the pictures that would skip the last block, 0 to 1, earlier ones in proportion to depth
+                   (stochastic depth, Huang et al. 2016); lots are drawn by torch's generator
     """
     with torch.no_grad():
         x = torch.cat([_frozen(state, part) for part in x.split(FROZEN_BATCH)])

@@ -64,11 +64,6 @@ class Network:
     input_side: int
     blocks: tuple[Block, ...]
 
-    @property
-    def embedding_size(self) -> int:
-        """How many numbers the mean over the picture gives."""
-        return self.blocks[-1].convs[-1].out_channels
-
 
 EMBEDDING = "embedding"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from cart.vision import photo
+from cart.vision.bench.grocery import listed
 from cart.vision.classify import preprocess
-from cart.vision.views import VIEWS as VIEWS
 from cart.vision.views import View, seen
 
 SPLITS = ("train", "val")
@@ -48,8 +48,7 @@ def read_labels(data: Path) -> Labels:
 def read_split(data: Path, split: str) -> Photos:
     """Return the photos of "train" or "val"."""
     assert split in SPLITS, split
-    rows = [line.split(",") for line in (data / f"{split}.txt").read_text(encoding="utf-8").splitlines() if line]
-    return Photos(tuple(row[0].strip() for row in rows), np.array([int(row[1]) for row in rows]))
+    return Photos(*listed(data, split))
 
 
 def fingerprint(data: Path, photos: Photos) -> str:

@@ -3,23 +3,25 @@
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cart.edge.classifier import MANIFEST_FILE, NETWORK_FILE, Classifier
 from cart.vision import photo
+from cart.vision.bench.figures import figures
 from cart.vision.classify import HEAD_FILE, LABELS_FILE, Head, preprocess
-from cart.vision.head_file import STATISTICS_FILE, head_bytes, read_statistics, statistics_bytes
+from cart.vision.head_file import STATISTICS_FILE, head_bytes, json_bytes, read_statistics, statistics_bytes
 from cart.vision.head_fit import fit
+from cart.vision.views import VIEWS, View, seen
 from tools.training import apart as apart_module
-from tools.training import backbone, card, finetune, measure, photos, report, tflite
+from tools.training import backbone, card, finetune, photos, report, tflite
 from tools.training.apart import Apart
-from tools.training.artifacts import json_bytes, sha256, write_atomically
+from tools.training.artifacts import sha256, write_atomically
 from tools.training.finetune import Pictures, Plan
 from tools.training.fitting import Views
-from tools.training.photos import Labels, Photos, View
+from tools.training.photos import Labels, Photos
 from tools.training.unseen import Embedded, Fitted, fit_head
 
 MEASURED_FILE = "measured.json"
@@ -29,7 +31,7 @@ RUNTIME_FILES = (NETWORK_FILE, HEAD_FILE, LABELS_FILE, STATISTICS_FILE)
 SOURCE_SIDE_PX = 348
 """Side of the pictures that training views are made from: what most photos have."""
 
-SECOND_VIEWS = photos.VIEWS[:2]
+SECOND_VIEWS = VIEWS[:2]
 """The second backbone's head learns from the whole square and its mirror image: a third of the time."""
 
 RANGES_STEP = 10
@@ -87,10 +89,10 @@ def made(job: Job, say: Say) -> dict:
     shipped_network = staged_network(job, job.stage, state)
     second_network = staged_network(job, job.work / "stage-second", second)
     data = Embedded(
-        in_views(job, job.train, shipped_network, photos.VIEWS),
-        in_views(job, job.val, shipped_network, photos.VIEWS[:1]),
+        in_views(job, job.train, shipped_network, VIEWS),
+        in_views(job, job.val, shipped_network, VIEWS[:1]),
         in_views(job, job.train, second_network, SECOND_VIEWS),
-        in_views(job, job.val, second_network, photos.VIEWS[:1]),
+        in_views(job, job.val, second_network, VIEWS[:1]),
         choice,
         held,
     )
@@ -99,8 +101,8 @@ def made(job: Job, say: Say) -> dict:
     measured = measured_stage(job, fitted, shipped_network)
     write_atomically(job.stage / MEASURED_FILE, json_bytes(measured))
     write_atomically(job.stage / CARD_FILE, card.written(measured, Head.load(job.stage), sizes(job.stage)).encode())
-    seen = embedded(job, job.val, photos.VIEWS[0], shipped_network)
-    misses = report.misses(job.data, job.train, job.val, Head.load(job.stage), seen)
+    embeddings = embedded(job, job.val, VIEWS[0], shipped_network)
+    misses = report.misses(job.data, job.train, job.val, Head.load(job.stage), embeddings)
     write_atomically(job.stage / REPORT_FILE, report.page(measured, misses).encode())
     return measured
 
@@ -119,7 +121,7 @@ def staged_network(job: Job, stage: Path, state: backbone.State) -> Classifier:
     """Write a backbone as int8, with a manifest of its own, and return it as the cart loads it."""
     network = backbone.folded_network(state)
     paths = job.train.paths[::RANGES_STEP]
-    sample = np.stack([photos.seen(photo.load(job.data / path), photos.VIEWS[0]) for path in paths])
+    sample = np.stack([seen(photo.load(job.data / path), VIEWS[0]) for path in paths])
     batches = [sample[i : i + RANGES_BATCH] for i in range(0, len(sample), RANGES_BATCH)]
     content = tflite.written(network, backbone.measured_ranges(network, batches), DESCRIPTION)
     write_atomically(stage / NETWORK_FILE, content)
@@ -134,7 +136,7 @@ def in_views(job: Job, chosen: Photos, classifier: Classifier, views: tuple[View
 
 def embedded(job: Job, chosen: Photos, view: View, classifier: Classifier) -> np.ndarray:
     """Return the embeddings of photos in one view, from the cache where nothing that they depend on has changed."""
-    sources = inspect.getsource(preprocess) + inspect.getsource(photos.seen)
+    sources = inspect.getsource(preprocess) + inspect.getsource(seen)
     content = photos.fingerprint(job.data, chosen)
     key = sha256(f"{classifier.model_sha256}{content}{view}{sources}{classifier.runtime}".encode())
     path = job.work / f"embedded-{view.name}-{key[:16]}.npy"
@@ -159,9 +161,9 @@ def stage_head(job: Job, fitted: Fitted) -> None:
 
 def measured_stage(job: Job, fitted: Fitted, network: Classifier) -> dict:
     """Return the figures of the staged files on val, read back as the cart reads them, and where they came from."""
-    embeddings = embedded(job, job.val, photos.VIEWS[0], network)
+    embeddings = embedded(job, job.val, VIEWS[0], network)
     return {
-        "val": measure.figures(Head.load(job.stage), embeddings, job.val.classes),
+        "val": figures(Head.load(job.stage), embeddings, job.val.classes),
         "fit": fitted.facts,
         "runtime": network.runtime,
         "val_sha256": photos.fingerprint(job.data, job.val),
@@ -169,7 +171,7 @@ def measured_stage(job: Job, fitted: Fitted, network: Classifier) -> dict:
             "imagenet_weights_sha256": sha256(Path(backbone.weights_path()).read_bytes()),
             "train_sha256": photos.fingerprint(job.data, job.train),
             "reviewed": job.reviewed,
-            "plan": str(job.plan),
+            "plan": asdict(job.plan),
         },
     }
 

@@ -12,7 +12,7 @@ refused, all at once, each with what to do: a wrong label would be learnt withou
 
 import csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +40,20 @@ class Reviewed:
     photos: Photos
 
 
-def read(folder: Path, labels: Labels) -> Reviewed:
+def digests(data: Path, photos: Photos, split: str) -> dict[str, str]:
+    """Return digest -> name of each photo of a split, for `read`."""
+    return {_digest(photo.load(data / path)): f"{split} photo {path} of the data set" for path in photos.paths}
+
+
+def read(folder: Path, labels: Labels, known: Mapping[str, str]) -> Reviewed:
     """Return what `folder` adds to `labels`.
 
+    known  digest -> name of each photo that must not be there again: one of train is learnt already, perhaps under
+           another label, and one of val would be measured on after it was learnt
+
     Errors: BadReview when the folder is not there or empty, holds more than PICTURES_MAX pictures, a label that nobody
-    declared, a file that is no picture or smaller than SIDE_PX_MIN, the same picture twice, or a new product with fewer
-    than NEW_PHOTOS_MIN photos.
+    declared, a file that is no picture or smaller than SIDE_PX_MIN, the same picture twice or one of `known`, or a new
+    product with fewer than NEW_PHOTOS_MIN photos.
     """
     folder = folder.resolve()
     if not folder.is_dir():
@@ -54,7 +62,7 @@ def read(folder: Path, labels: Labels) -> Reviewed:
     new = tuple(sorted(groups))
     extended = Labels((*labels.fine, *new), (*labels.coarse, *(groups[label] for label in new)))
     found, reasons = _pictures(folder, extended.fine)
-    reasons += _wrong_pictures(found)
+    reasons += _wrong_pictures(found, known)
     reasons += [
         f"{folder / label}: {count} pictures for a new product; gather at least {NEW_PHOTOS_MIN}"
         for label in new
@@ -115,7 +123,7 @@ def _pictures(folder: Path, known: tuple[str, ...]) -> tuple[list[tuple[Path, st
     return found, reasons
 
 
-def _wrong_pictures(found: list[tuple[Path, str]]) -> list[str]:
+def _wrong_pictures(found: list[tuple[Path, str]], known: Mapping[str, str]) -> list[str]:
     """Return a reason for each picture that cannot be read, is too small, or was there before."""
     reasons = []
     before: dict[str, Path] = {}
@@ -128,8 +136,15 @@ def _wrong_pictures(found: list[tuple[Path, str]]) -> list[str]:
         if min(pixels.shape[:2]) < SIDE_PX_MIN:
             size = f"{pixels.shape[1]} x {pixels.shape[0]} pixels"
             reasons.append(f"{path}: {size}; take out what is below {SIDE_PX_MIN}")
-        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-        if digest in before:
+        digest = _digest(pixels)
+        if digest in known:
+            reasons.append(f"{path}: the same picture as {known[digest]}; take it out")
+        elif digest in before:
             reasons.append(f"{path}: the same picture as {before[digest]}; keep it under the label that is right")
         before.setdefault(digest, path)
     return reasons
+
+
+def _digest(pixels: np.ndarray) -> str:
+    """Return the SHA-256 of pixels: a file with other metadata is still the same picture."""
+    return hashlib.sha256(pixels.tobytes()).hexdigest()

@@ -14,26 +14,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cart.vision.bench import swaps
+from cart.vision.bench.figures import UNKNOWN, auroc, calibration_error, random_folds
 from cart.vision.classify import Calibration
 from cart.vision.head_file import RANK
 from cart.vision.head_fit import DIMENSIONS, ENROLMENT_PHOTOS, Habits, Statistics, Whitening, fit
-from tools.training import swaps
 from tools.training.apart import Apart
 from tools.training.fitting import (
     LOOKS,
     SHRINKAGES,
-    UNKNOWN,
     Views,
-    auroc,
     best_scale,
     fits,
     logistic,
     look_folds,
-    random_folds,
     significant,
     verdict_limits,
 )
-from tools.training.measure import calibration_error
 
 NONE_PRIOR = 0.05
 """An assumption, not a measurement: one photo in twenty shows something that this model does not know."""
@@ -260,8 +257,11 @@ Enrolled = tuple[np.ndarray, np.ndarray]
 def _enrolled_by_look(
     train: Views, second: Statistics, head: Whitening, new: np.ndarray, apart: Apart, shrinkage: float
 ) -> tuple[Enrolled, np.ndarray, np.ndarray]:
-    """Return photos of each look with the new products enrolled from the other looks, their true cosines, and the
-    cosine of each look's mean with the nearest product that is known."""
+    """Return what becomes of each look of a new product that is enrolled from its other looks.
+
+    That is all such photos with their cosines, the cosine of each with its own product, and for each look the cosine
+    of its mean with the nearest product that is known.
+    """
     mine = np.isin(train.classes, new)
     folds = np.full(len(train.classes), -1)
     folds[mine] = look_folds(train.vectors[0][mine], train.classes[mine], LOOKS)

@@ -44,13 +44,18 @@ class Seen:
         return float(np.median(self.cpu_ns)) / NS_PER_MS
 
 
+def listed(folder: Path, name: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the photos of a list of the data set, "val" or "train": paths relative to `folder`, class numbers."""
+    rows = [line.split(",") for line in (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines() if line]
+    return tuple(row[0].strip() for row in rows), np.array([int(row[1]) for row in rows])
+
+
 def read_split(folder: Path, name: str, head: Head) -> Split:
     """Return a split of the data set; ValueError where the model's labels are not the data set's."""
-    rows = [line.split(",") for line in (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines() if line]
-    classes = np.array([int(row[1]) for row in rows])
+    paths, classes = listed(folder, name)
     if classes.max() >= len(head.labels):
         raise ValueError(f"{len(head.labels)} labels for {classes.max() + 1} classes of photos")
-    return Split(tuple(folder / row[0].strip() for row in rows), classes)
+    return Split(tuple(folder / path for path in paths), classes)
 
 
 def embedded(split: Split, embed: Embed, head: Head, told: Callable[[int], None]) -> Seen:

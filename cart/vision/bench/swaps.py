@@ -25,8 +25,8 @@ def figures(cosines: np.ndarray, classes: np.ndarray, groups: np.ndarray, calibr
     cosines  (photos, classes), UNKNOWN where the head does not know a product
     groups   (classes,) numbers of the coarse groups
 
-    Keys are like "swap_group_10", with the share in permille times ten for 0.001, 0.002 and 0.01: 1, 2, 10. All of one
-    share are None where it cannot be shown.
+    Keys are like "swap_group_10", with the share in permille for 0.001, 0.002 and 0.01: 1, 2, 10. All of one share are
+    None where it cannot be shown, and those of pairs that fewer than two photos have.
     """
     values = agreement_millinats(log_posteriors(cosines, calibration), cosines.shape[1])
     true = np.arange(cosines.shape[1]) == classes[:, None]
@@ -67,15 +67,17 @@ def _at(
         return dict.fromkeys(keys)
     caught = values <= limits[:, None]
     alarms = caught[true]
-    found = [float(alarms.mean()), *share_interval(int(alarms.sum()), len(alarms))]
+    found: list[float | None] = [float(alarms.mean()), *share_interval(int(alarms.sum()), len(alarms))]
     for pairs in swapped.values():
         found += _mean_of_photos(caught, pairs)
     return dict(zip(keys, found, strict=True))
 
 
-def _mean_of_photos(caught: np.ndarray, pairs: np.ndarray) -> list[float]:
+def _mean_of_photos(caught: np.ndarray, pairs: np.ndarray) -> list[float] | list[None]:
     """Return the share of pairs caught and its interval; a photo's pairs stand or fall together, so photos count."""
     some = pairs.any(axis=1)
+    if some.sum() < 2:
+        return [None] * 3
     shares = (caught & pairs)[some].sum(axis=1) / pairs[some].sum(axis=1)
     mean, half = float(shares.mean()), Z * float(shares.std(ddof=1)) / math.sqrt(len(shares))
     return [mean, max(0.0, mean - half), min(1.0, mean + half)]

@@ -14,7 +14,7 @@ from cart.faults import Fault
 from cart.sim.weighing.intervals import share_interval
 from cart.vision import photo
 from cart.vision.bench import swaps
-from cart.vision.bench.figures import coverage_cross, figures, group_numbers, random_folds
+from cart.vision.bench.figures import CALIBRATED_QUANTILES, coverage_cross, figures, group_numbers, random_folds
 from cart.vision.bench.grocery import Seen, Split, embedded, enrolments, read_split
 from cart.vision.bench.sections import NotThere, Picture, Plan, Progress, Result, Table, needed_data
 from cart.vision.bench.strangers import BUNDLES, enrolled, unknown_auroc
@@ -122,15 +122,19 @@ def _seen_table(found: dict) -> Table:
         ("fine top-5", _share(val["top5"], n)),
         ("coarse group", _share(val["coarse"], n)),
         ("expected calibration error, 15 bins", f"{val['ece']:.3f}"),
+        ("  of a perfectly calibrated model on as few photos", _chance(val)),
     ]
     for accuracy, covered in found["covered"].items():
         right = _share(covered["right"] / covered["covered"], covered["covered"]) if covered["covered"] else "-"
         rows.append((f"covered at {accuracy} % right", _share(covered["covered"] / n, n)))
         rows.append(("  of those right", right))
     title = f"Things: the packaged classifier on {n} val photos of {val['classes_seen']} products, % (95 % interval)"
-    return Table(
-        title, ("figure", "found"), tuple(rows), ("Limits of coverage are from four fifths, tried on the fifth.",)
+    notes = (
+        "Limits of coverage are from four fifths, tried on the fifth.",
+        "Of a perfectly calibrated model: the middle, and 5 % to 95 %, of what chance alone makes of such photos.",
+        "A red frame: likeliest is a product of another group.",
     )
+    return Table(title, ("figure", "found"), tuple(rows), notes)
 
 
 def _swap_table(found: dict) -> Table:
@@ -153,15 +157,15 @@ def _swap_table(found: dict) -> Table:
 
 
 def _stranger_table(found: dict) -> Table:
-    enrolled, unknown, trained = found["enrolled"], found["unknown"], found["trained"]
-    photos = enrolled["photos"]
+    taught, unknown, trained = found["enrolled"], found["unknown"], found["trained"]
+    photos = taught["photos"]
     rows = [
         ("unknown siblings told from known, AUROC", f"{unknown['siblings']:.3f}", "head alone"),
         ("unknown groups told from known, AUROC", f"{unknown['groups']:.3f}", "head alone"),
-        (f"enrolled from 10 photos, {enrolled['products']} products, right among all", _share(enrolled["top1"], photos),
+        (f"enrolled from 10 photos, {taught['products']} products, right among all", _share(taught["top1"], photos),
          "head alone"),
-        ("  in the right group", _share(enrolled["in_group"] / photos, photos), "head alone"),
-        ("  that disagree with their own label", _share(enrolled["alarms"] / photos, photos), "head alone"),
+        ("  in the right group", _share(taught["in_group"] / photos, photos), "head alone"),
+        ("  that disagree with their own label", _share(taught["alarms"] / photos, photos), "head alone"),
     ]  # fmt: skip
     for name, key, is_share in TRAINED:
         value = trained.get(key)
@@ -195,8 +199,13 @@ def _between(facts: dict, key: str) -> str:
     return f"{100 * facts[key]:.1f} ({100 * facts[f'{key}_low']:.1f}..{100 * facts[f'{key}_high']:.1f})"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _chance(val: dict) -> str:
+    low, median, high = (val[f"ece_calibrated_{name}"] for name in CALIBRATED_QUANTILES)
+    return f"{median:.3f} ({low:.3f}..{high:.3f})"
+
+
+def _percent(share: float | None) -> str:
+    return NOT_SHOWN if share is None else f"{100 * share:.1f}"
 
 
 def _misses(head: Head, seen: Seen, val: Split) -> list[Picture]:
