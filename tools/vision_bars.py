@@ -1,7 +1,8 @@
 """The rows of `./tools/bars` for seeing: the classifier's figures on the val photos, its size and its time.
 
 The bars were set for the official test split of the photos, which is kept for judging and is not here; val comes close
-and has 296 photos. Rows about strangers and enrolment run the whole training, or read its cache: they take --full.
+and has 296 photos, too few for the bar of the calibration error (docs/CLASSIFIER.md, "What val can show"). Rows about
+strangers and enrolment run the whole training, or read its cache: they take --full.
 """
 
 import subprocess

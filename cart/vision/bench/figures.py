@@ -76,8 +76,8 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
 def calibrated_errors(confidence: np.ndarray) -> Figures:
     """Return the calibration error that a model whose confidence is exactly true shows on as few photos.
 
-    Each of CALIBRATED_DRAWS draws lets each photo be right as often as it is confident. Chance alone leaves gaps in
-    the bins: a bar below "ece_calibrated_low" cannot be shown on these photos, however good the model.
+    Each of CALIBRATED_DRAWS draws lets each photo be right as often as the model is confident. Chance alone leaves
+    gaps in the bins: a model as sure as this one shows less than "ece_calibrated_low" one time in twenty.
     """
     draws = np.random.default_rng(0).random((CALIBRATED_DRAWS, len(confidence)))
     errors = _calibration_errors(confidence, draws < confidence)
