@@ -10,10 +10,13 @@ from dataclasses import replace
 from cart.core import basket
 from cart.core.evidence import Moment
 from cart.core.state import Live, State
-from cart.core.trip import Doubt, Trip
+from cart.core.trip import Doubt, Scan, Trip
 
 LIVES_MAX = 64
 """Most changes that are remembered; the oldest is forgotten, its doubt is not."""
+
+CARRIED_NS = 5_000_000_000
+"""Longest way of a thing from the camera's view into the basket."""
 
 
 def forget_settled(state: State) -> State:
@@ -59,6 +62,18 @@ def later(state: State, live: Live) -> tuple[Live, ...]:
     """Return the changes after this one, oldest first: lives are kept in their order."""
     number = next((n for n, x in enumerate(state.lives) if x.step_id == live.step_id), len(state.lives))
     return state.lives[number + 1 :]
+
+
+def is_anothers(state: State, live: Live, scan: Scan) -> bool:
+    """Return True if a code was shown after this change, and right before something landed that it does not explain.
+
+    It is that thing's code, or a wrong label on it; to take it for what has been in doubt since before would charge for
+    a thing that nobody showed.
+    """
+    if scan.source != "code" or scan.t_ns <= live.t_accept_ns:
+        return False
+    landed = (x for x in later(state, live) if x.seen and x.delta_mg > 0 and not x.lines)
+    return any(0 <= x.t_accept_ns - scan.t_ns <= CARRIED_NS for x in landed)
 
 
 def followers(state: State, live: Live) -> list[Live]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cart.core import session, taps
+from cart.core import basket, session, taps
 from cart.core.catalog import Catalog, Product
 from cart.core.effects import CloseCharge, CommitSale, Publish, Save, Show
 from cart.core.events import (
@@ -32,7 +32,7 @@ from cart.core.events import (
 from cart.core.lives import LIVES_MAX
 from cart.core.setup import Setup
 from cart.core.step import initial, step
-from cart.core.trip import Trip
+from cart.core.trip import Scan, Trip
 from cart.core.weight import Calibration, LoadState, Standstill, Step
 from cart.wire import codec
 
@@ -281,6 +281,23 @@ def test_a_scale_that_never_rests_sharply_holds_nobody_for_ever_and_staff_see_th
         world.tell(Standstill(0, 409_000, 4_000))
     (line,) = world.state.trip.lines
     assert (world.state.trip.phase, line.mass_mg, line.review) == ("locked", 405_000, True)
+
+
+def test_the_code_of_what_lands_next_is_not_taken_for_what_was_in_doubt_before():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    wait(world, 1_000)
+    world.tell(Standstill(0, 521_000, 300))
+    wait(world, 2_000)
+    (doubt,) = world.state.trip.doubts
+    assert not doubt.seen
+    shown = Scan(0, "oats", "code", world.t_ns, 7, 1, True)  # as heavy as what is in doubt, on a thing that is not
+    world.state = replace(world.state, trip=basket.add_scan(world.state.trip, shown))
+    world.tell(Step(2, 0, 300, 1_300_000, 500, "standing", True))
+    wait(world, 500)
+    assert not world.state.trip.lines
+    assert len(world.state.trip.doubts) == 2
 
 
 def test_a_restart_brings_the_trip_back_bit_for_bit():
