@@ -206,7 +206,7 @@ def _copies(change: Change, scan: Scan, product: Product, looks: tuple[Look, ...
 
 
 def _is_late(change: Change, scan: Scan) -> bool:
-    return scan.source == "code" and scan.t_ns > change.moment.t_accept_ns + LATE_NS
+    return scan.source == "code" and (not change.seen or scan.t_ns > change.moment.t_accept_ns + LATE_NS)
 
 
 def _priced_as(kind: str, change: Change, product: Product) -> str:

@@ -177,13 +177,13 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
 def _scans_for(state: State, live: Live) -> tuple[Scan, ...]:
     """Return the scans that may explain the change: an explained one is not open to later scans.
 
-    Nor is any open to a name that waits for its own lot to be weighed again, or a change to another's code.
+    Nor is any open to a name that waits for its own lot to be weighed again, or a change to a code of another.
     """
     trip = state.trip
     if not live.scans:
         others = (x.product_id for x in trip.doubts if x.id != live.doubt_id and not x.seen)
         promised = {scan_id for product_id in others for scan_id in basket.first_named(trip, product_id)}
-        return tuple(x for x in trip.scans if x.id not in promised and not lives.is_anothers(state, live, x))
+        return tuple(x for x in trip.scans if x.id not in promised and not lives.is_closed_to(state, live, x))
     used = {scan.id for scan in live.scans}
     limit_ns = live.t_accept_ns + SCAN_AFTER_NS
     return tuple(scan for scan in trip.scans if scan.id in used or scan.t_ns <= limit_ns)

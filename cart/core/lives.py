@@ -50,7 +50,9 @@ def settle(state: State, live: Live, trip: Trip, lines: tuple[int, ...] = ()) ->
 
 def lives_of_doubts(state: State) -> tuple[Live, ...]:
     """Return a change for each doubt that a restart brought back."""
-    return tuple(live_of(doubt) for doubt in state.trip.doubts if doubt.kind != "own")
+    waiting = tuple(scan.id for scan in state.trip.scans)
+    doubts = (doubt for doubt in state.trip.doubts if doubt.kind != "own")
+    return tuple(replace(live_of(doubt), refused=waiting if doubt.seen else ()) for doubt in doubts)
 
 
 def live_of_step(state: State, step_id: int) -> Live | None:
@@ -64,12 +66,15 @@ def later(state: State, live: Live) -> tuple[Live, ...]:
     return state.lives[number + 1 :]
 
 
-def is_anothers(state: State, live: Live, scan: Scan) -> bool:
-    """Return True if a code was shown after this change, and right before something landed that it does not explain.
+def is_closed_to(state: State, live: Live, scan: Scan) -> bool:
+    """Return True if this change may not be explained by this scan.
 
-    It is that thing's code, or a wrong label on it; to take it for what has been in doubt since before would charge for
-    a thing that nobody showed.
+    Not by one that did not explain it before a restart, when more was known. Nor by a code that was shown after it, and
+    right before something landed that it does not explain: it is that thing's code, or a wrong label on it, and to
+    take it for what was in doubt before would charge for a thing that nobody showed.
     """
+    if scan.id in live.refused:
+        return True
     if scan.source != "code" or scan.t_ns <= live.t_accept_ns:
         return False
     landed = (x for x in later(state, live) if x.seen and x.delta_mg > 0 and not x.lines)

@@ -29,6 +29,7 @@ class Live:
     doubt_id   the doubt that it left, 0 for none
     settled    a person answered: evidence no longer changes it
     seen       False where it came to light at a standstill, and was no step that the scale saw
+    refused    numbers of scans that did not explain it while the camera's opinion of it was still known
     """
 
     step_id: int
@@ -48,6 +49,7 @@ class Live:
     doubt_id: int = 0
     settled: bool = False
     seen: bool = True
+    refused: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,6 +300,27 @@ def test_the_code_of_what_lands_next_is_not_taken_for_what_was_in_doubt_before()
     assert len(world.state.trip.doubts) == 2
 
 
+def test_a_name_that_did_not_explain_a_change_before_a_restart_does_not_explain_it_after():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    looks = (("Milk", 6_000), ("Oats", -3_000), ("Pear", -3_000))
+    world.feed(Classified(world.t_ns, world.t_ns, 3, looks, -1_000, -2_000, direction="in"))
+    world.tell(Step(1, 0, 300, 1_037_000, 500, "standing", True))
+    world.tell(Standstill(0, 1_037_000, 300))
+    assert [doubt.delta_mg for doubt in world.state.trip.doubts] == [1_037_000]
+    stored, seq = world.pending[-1].trip, world.pending[-1].seq
+    world = World(2)
+    world.state = initial(SETUP)
+    world.feed(Restored(5, 6, "0" * 16, stored, save_seq=seq))
+    world.tell(LoadState("ok", 0))
+    world.tell(Standstill(0, 1_037_000, 300))
+    wait(world, 1_000)
+    world.feed(Tapped(world.t_ns, taps.PICK, "milk"))
+    assert [line.product_id for line in world.state.trip.lines] == ["milk"]
+
+
 def test_a_restart_brings_the_trip_back_bit_for_bit():
     world = shopping_with_milk()
     world.feed(Sighted(world.t_ns, world.t_ns, 2, "EAN13", "9521000000025", "09521000000025"))
