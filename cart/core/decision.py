@@ -17,7 +17,7 @@ from itertools import combinations
 from math import isqrt
 
 from cart.core.catalog import WEIGHT, Catalog, Product
-from cart.core.evidence import Look, Moment, look_at, suggestions, support_millinat
+from cart.core.evidence import Look, Moment, look_at, look_words, suggestions, support_millinat
 from cart.core.odds import ln_1_plus_millinat, ln_millinat, mass_millinat, normal_millinat, odds_words, shares_ppm
 from cart.core.setup import Costs
 from cart.core.trip import Doubt, Line, Scan
@@ -179,12 +179,14 @@ def _group(
     if size > 1 and any(product.sold_by == WEIGHT for product in products):
         return  # two lots, or a lot and a piece, cannot be told apart by one mass
     score = PRIOR_GROUP_EACH * (size - 1)
+    if not change.seen:  # nobody saw how many landed: a code that was shown twice may have been shown of one thing
+        score += (PRIOR_COPY_EACH + PRIOR_COPY_LATE) * (size - len({product.id for product in products}))
     score += sum(PRIOR_STILL_CODE for scan, _ in group if not scan.moved)
     late = any(_is_late(change, scan) for scan, _ in group)
     mass, words = _mass(change, products, strictly=late or not change.seen)
     seen = [(look_at(looks, change.moment, scan), p) for scan, p in group]
     look, support = max(((x, support_millinat(x, p)) for x, p in seen), key=lambda pair: pair[1])
-    words += _look_words(look, support)
+    words += look_words(look, support)
     score += support
     given = "chosen" if all(scan.source == "pick" for scan, _ in group) else "code read"
     yield Hypothesis(
@@ -392,9 +394,3 @@ def _two_weighings_mg(change: Change) -> int:
 
 def _root_of_squares(*sigmas_mg: int) -> int:
     return max(1, isqrt(sum(sigma * sigma for sigma in sigmas_mg)))
-
-
-def _look_words(look: Look | None, support: int) -> str:
-    if look is None or abs(support) < 400:
-        return ""
-    return f"; the camera {'agrees' if support > 0 else 'disagrees'} {odds_words(abs(support))}"

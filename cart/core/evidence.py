@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from cart.core.catalog import Catalog, Product
 from cart.core.events import Classified
+from cart.core.odds import odds_words
 from cart.core.trip import Scan
 
 LOOKS_MAX = 16
@@ -120,3 +121,10 @@ def _distance_ns(look: Look, moment: Moment) -> int:
     if look.t_last_ns < moment.t_start_ns:
         return moment.t_start_ns - look.t_last_ns
     return max(0, look.t_first_ns - moment.t_accept_ns)
+
+
+def look_words(look: Look | None, support: int) -> str:
+    """Return what the camera adds to a reason, "" where it has no opinion; support in millinats."""
+    if look is None or abs(support) < 400:
+        return ""
+    return f"; the camera {'agrees' if support > 0 else 'disagrees'} {odds_words(abs(support))}"
