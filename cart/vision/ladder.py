@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from cart.vision.locate import Crop
+from cart.vision.overlap import MATRIX
 from cart.wire.gs1 import RETAIL, SYMBOLOGIES
 
-MATRIX = frozenset({"QR", "DATAMATRIX"})
 LINEAR = SYMBOLOGIES - MATRIX
 
 ROWS_MAX = 64

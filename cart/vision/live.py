@@ -16,13 +16,12 @@ import cv2
 import numpy as np
 
 from cart.ports import BarcodeEngine, RawRead
-from cart.vision import locate, overlap
+from cart.vision import locate
+from cart.vision.ladder import LINEAR, sharpened
 from cart.vision.motion import Box
+from cart.vision.overlap import MATRIX
 from cart.vision.pace import Tasks
 from cart.vision.reader import Read, in_frame, read_unread
-
-MATRIX = overlap.MATRIX
-LINEAR = frozenset({"EAN13", "UPCA", "EAN8", "UPCE", "CODE128", "DATABAR", "DATABAREXP"})
 
 REGIONS_A_FRAME = 2
 
@@ -65,7 +64,7 @@ def read_frame(
 def read_strip(grey: np.ndarray, region: locate.Region, engine: BarcodeEngine) -> list[RawRead]:
     """Return the raw 1-D reads of a strip through the middle of a region, in the coordinates of `grey`."""
     strip = strip_of(grey, region)
-    pixels = cv2.addWeighted(strip.pixels, 1 + SHARPEN, cv2.GaussianBlur(strip.pixels, (0, 0), SHARPEN_PX), -SHARPEN, 0)
+    pixels = sharpened(strip.pixels, SHARPEN_PX, SHARPEN)
     return [in_frame(raw, strip.to_frame) for raw in engine.read(pixels, LINEAR)]
 
 

@@ -117,11 +117,6 @@ def in_frame(corners: tuple[tuple[float, float], ...], to_frame: np.ndarray) -> 
     return tuple((round(float(x)), round(float(y))) for x, y in points)
 
 
-def sharpened(grey: np.ndarray) -> np.ndarray:
-    """Return the picture with an unsharp mask of 1.5 px: it brings back modules of little more than one pixel."""
-    return cv2.addWeighted(grey, 2.0, cv2.GaussianBlur(grey, (0, 0), 1.5), -1.0, 0.0)
-
-
 def _structure(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the averaged products of the derivatives at a quarter of the size, float32."""
     height, width = grey.shape

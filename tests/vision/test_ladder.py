@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cart.ports import RawRead
-from cart.vision import ladder, locate, reader
+from cart.vision import ladder, locate, overlap, reader
 from cart.vision.curved import QUIET_PX, SIDE_PX, flattened, read_bent
 from cart.vision.reader import Findings, Verdict, verdict
 from cart.wire.gs1 import RETAIL
@@ -206,7 +206,7 @@ def test_a_bent_qr_code_of_the_shared_photos_is_read(shared_data):
     if "zxing" not in {engine.name for engine in ENGINES}:
         pytest.skip("zxing-cpp is not installed")
     shirt = cv2.imread(str(shared_data / "barcodes/images/zxing_qrcode-4__13.png"), cv2.IMREAD_GRAYSCALE)
-    assert not [raw for engine in ENGINES for raw in engine.read(shirt, ladder.MATRIX)]
+    assert not [raw for engine in ENGINES for raw in engine.read(shirt, overlap.MATRIX)]
     assert [r.text for r in reader.read_photo(shirt, ENGINES)] == ["Google Print Ads - T.G.I.A.F. - January 31, 2008"]
 
 

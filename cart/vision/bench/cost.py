@@ -16,7 +16,7 @@ from statistics import median, quantiles
 import numpy as np
 
 from cart.clock import NS_PER_MS, SystemClock
-from cart.vision import check, live, locate, pace
+from cart.vision import check, ladder, live, locate, pace
 from cart.vision.bench.near_limit import random_code
 from cart.vision.bench.readers import Code, installed_engines
 from cart.vision.bench.render import HEIGHT_PX, WIDTH_PX, Hardship, frame
@@ -59,11 +59,11 @@ def measure(plan: Plan, progress: Progress) -> Result:
         stages: dict[str, Callable[[], object]] = {
             "13 formats": lambda grey=grey: thorough.read(grey, SYMBOLOGIES),
             "live": lambda grey=grey, tasks=tasks: live.read_frame(grey, WHOLE, quick[0], tasks),
-            "live engine": lambda grey=grey: quick[0].read(grey, live.LINEAR),
+            "live engine": lambda grey=grey: quick[0].read(grey, ladder.LINEAR),
             "regions": lambda grey=grey: locate.find_regions(grey, live.REGIONS_A_FRAME),
             "ladder": lambda region=region: read_unread(region, 0.0, quick),
         }
-        raws = [raw for raw in quick[0].read(grey, live.LINEAR) if raw.symbology == code.symbology][:1]
+        raws = [raw for raw in quick[0].read(grey, ladder.LINEAR) if raw.symbology == code.symbology][:1]
         for raw in raws:
             stages["check"] = lambda grey=grey, raw=raw: check.fit_of(grey, raw.corners, raw.symbology, raw.text)
         for name, work in stages.items():
