@@ -32,7 +32,7 @@ def modules(symbology: str, text: str) -> str:
     if symbology == "EAN8":
         return _GUARD + _digits(text[:4], "LLLL") + _MIDDLE + _digits(text[4:], "RRRR") + _GUARD
     if symbology == "UPCE":
-        return _GUARD + _digits(text[1:7], _upce_sets(text)) + _UPCE_END
+        return _GUARD + _digits(text[1:7], _UPCE_SETS[int(text[7])]) + _UPCE_END
     assert symbology in ("EAN13", "UPCA"), symbology
     digits = text.zfill(13)
     left = _digits(digits[1:7], _EAN13_SETS[int(digits[0])])
@@ -89,8 +89,3 @@ def _digit_places(symbology: str) -> list[tuple[int, str]]:
 
 def _digits(digits: str, sets: str) -> str:
     return "".join(_SETS[name][int(digit)] for digit, name in zip(digits, sets, strict=True))
-
-
-def _upce_sets(text: str) -> str:
-    sets = _UPCE_SETS[int(text[7])]
-    return sets if text[0] == "0" else sets.translate(str.maketrans("LG", "GL"))

@@ -1,9 +1,13 @@
-"""UPC-E: a UPC-A with zeros left out, in eight digits (GS1 General Specifications, section 5.2.2.4)."""
+"""UPC-E: a UPC-A with zeros left out, in eight digits (GS1 General Specifications, section 5.2.2.4).
+
+Only numbers that begin with 0 may be shortened so. Bars that say 1 are the left half of an EAN-13: its parities are
+those of a UPC-E of number system 1 with the EAN's first digit as check digit, and every tenth such number is valid.
+"""
 
 
 def upce_to_upca(code: str) -> str:
     """Return the 12 digits that an 8-digit UPC-E stands for, its check digit unchanged; "" if it is none."""
-    if len(code) != 8 or not (code.isascii() and code.isdigit()) or code[0] not in "01":
+    if len(code) != 8 or not (code.isascii() and code.isdigit()) or code[0] != "0":
         return ""
     six, last = code[1:7], code[6]
     if last in "012":
@@ -19,7 +23,7 @@ def upce_to_upca(code: str) -> str:
 
 def upca_to_upce(code: str) -> str:
     """Return the 8-digit UPC-E of a 12-digit UPC-A, or "" where its zeros cannot be suppressed."""
-    if len(code) != 12 or not (code.isascii() and code.isdigit()) or code[0] not in "01":
+    if len(code) != 12 or not (code.isascii() and code.isdigit()) or code[0] != "0":
         return ""
     maker, item = code[1:6], code[6:11]
     if maker[2:] in ("000", "100", "200") and item[:2] == "00":

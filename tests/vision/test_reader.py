@@ -12,6 +12,7 @@ from cart.wire.gs1 import RETAIL, canonical_gtin
 from tests import labels
 
 ENGINES = reader.available_engines(thorough=True)
+UPCE_MODULES = 51
 
 
 class Scripted:
@@ -64,6 +65,15 @@ def test_what_the_engines_say_is_not_believed_unless_the_picture_shows_it():
     lie = raw("EAN13", labels.with_check_digit("950600073435"), left, top, right - left, bottom - top)
     assert [read.text for read in reader.read_photo(picture, [Scripted(truth)])] == ["9506000134352"]
     assert reader.read_photo(picture, [Scripted(lie)]) == []
+
+
+def test_the_left_half_of_an_ean13_is_no_upce():
+    """Its parities are those of a UPC-E of number system 1 with the EAN's first digit as check digit: a valid one."""
+    picture = labels.label("EAN13", "3498386109528")
+    left = labels.corners_of(picture)[0][0]
+    picture[:, left + 3 * UPCE_MODULES :] = 230
+    assert any(found.symbology == "UPCE" for engine in ENGINES for found in engine.read(picture, RETAIL))
+    assert reader.read_photo(picture, ENGINES) == []
 
 
 def test_a_scrap_of_code_128_is_refused():
