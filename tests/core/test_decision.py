@@ -76,6 +76,14 @@ def test_a_code_that_did_not_move_with_the_thing_is_asked_about():
     assert not rise(1_140_000, scan(MILK, moved=False)).accept
 
 
+def test_of_what_nobody_saw_land_a_code_is_one_thing_before_it_is_two():
+    seen = change(2 * MILK.mass_mg)
+    once, twice = (scan(MILK),), (scan(MILK, 1), scan(MILK, 2))
+    assert judge_rise(seen, once, (), (), (), SHOP, Costs()).accept
+    assert not judge_rise(replace(seen, seen=False), once, (), (), (), SHOP, Costs()).accept
+    assert not judge_rise(replace(seen, seen=False), twice, (), (), (), SHOP, Costs()).accept
+
+
 def test_two_of_one_scan_are_counted_by_mass():
     verdict = rise(2_081_000, scan(MILK))
     assert verdict.accept
