@@ -31,7 +31,7 @@ CLASSIFIER_FAULTS: dict[str, FaultText] = {
         EXIT_USAGE,
     ),
     "MODEL-HASH": FaultText(
-        "a model file is not the one its manifest names",
+        "a model file is damaged, or not the one its manifest names",
         ("an interrupted update", "a file was replaced by hand"),
         "install the package again, then: cart doctor",
         EXIT_CONFIGURATION,

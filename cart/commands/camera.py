@@ -106,7 +106,8 @@ def _agree(args: argparse.Namespace) -> int:
 
 def _model(args: argparse.Namespace) -> tuple[Classifier, classify.Head]:
     model_dir = model_dir_of(args.model_dir)
-    return Classifier(model_dir, args.threads, SystemClock()), classify.Head.load(model_dir)
+    classifier = Classifier(model_dir, args.threads, SystemClock())
+    return classifier, classify.head_for(classifier, model_dir)
 
 
 def _each(paths: list[str], fields_of: Callable[[np.ndarray], Fields]) -> int:

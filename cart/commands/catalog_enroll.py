@@ -96,11 +96,13 @@ def _enrolled(
 ) -> tuple[Path, Learnt, int]:
     """Return the new version, what became of the enrolment, and its time in ms without that of taking photos."""
     from cart.edge.classifier import Classifier
+    from cart.vision.classify import head_for
     from cart.vision.enroll import Class, learnt, read_model
 
     clock = SystemClock()
     base = _base(args.base, store, settings)
     network = Classifier(base, args.threads)
+    head_for(network, base)
     model = read_model(base)
     _refuse_known(product, model)
     photos = _from_camera(settings, clock) if args.camera else _from_files(args.photos)

@@ -8,7 +8,7 @@ camera, no network, no clock.
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 
 from cart.core.odds import LIMIT_MILLINAT, clip
+from cart.faults import Fault
+from cart.ports import Embedder
 
 INPUT_SIDE_PX = 288
 LABELS_MAX = 10_000
@@ -100,18 +102,42 @@ class Head:
 
     @classmethod
     def load(cls, model_dir: Path) -> "Head":
-        """Return the head kept in `model_dir` (head.npz and labels.json).
+        """Return the head kept in `model_dir` (head.npz and labels.json); Fault MODEL-HASH where it is none.
 
-        Errors: OSError or ValueError when a file cannot be read; `cart.edge.classifier.verified` checks hashes first.
+        A manifest vouches for whatever it was written for, so files whose hashes are right may be anything. `head_for`
+        also tries the head with its network.
         """
+        try:
+            head = cls._read(model_dir)
+            head._check()
+        except Exception as error:
+            raise Fault("MODEL-HASH", f"{model_dir}: no head: {type(error).__name__}: {error}") from error
+        return head
+
+    @classmethod
+    def _read(cls, model_dir: Path) -> "Head":
         rows = json.loads((model_dir / LABELS_FILE).read_text(encoding="utf-8"))
         with np.load(model_dir / HEAD_FILE, allow_pickle=False) as arrays:
             matrices = {name: arrays[name].astype(np.float32) for name in ("centre", "projection", "means")}
             calibration = Calibration(**{name: arrays[name].item() for name in Calibration.__dataclass_fields__})
         if not 0 < len(rows) == len(matrices["means"]) <= LABELS_MAX:
-            raise ValueError(f"{model_dir}: {len(rows)} labels for {len(matrices['means'])} class means")
+            raise ValueError(f"{len(rows)} labels for {len(matrices['means'])} class means")
         groups = {row["label"]: row["coarse"] for row in rows}
         return cls(tuple(groups), groups, **matrices, calibration=calibration)
+
+    def _check(self) -> None:
+        """Raise ValueError where parts do not fit each other or a number is none: found now, not while it is used."""
+        if len(self.labels) != len(self.means) or NONE in self.labels:
+            raise ValueError(f"a label stands twice, or is {NONE!r}")
+        if not all(isinstance(text, str) for pair in self.groups.items() for text in pair):
+            raise ValueError("a label or a group is no text")
+        size, dimensions = self.projection.shape
+        if self.centre.shape != (size,) or self.means.shape != (len(self.labels), dimensions):
+            raise ValueError(f"centre {self.centre.shape}, projection {size, dimensions}, means {self.means.shape}")
+        numbers = (self.centre, self.projection, self.means, np.array(astuple(self.calibration)))
+        if not all(np.isfinite(array).all() for array in numbers):
+            raise ValueError("a number that is none")
+        self.log_likelihoods(np.ones(size, np.float32))
 
     def cosines(self, embedding: np.ndarray) -> np.ndarray:
         """Return the cosine with each class mean, (labels,) or (photos, labels), of (n,) or (photos, n)."""
@@ -136,6 +162,16 @@ class Head:
         evidence = self.log_posteriors(embedding) - log_priors(len(self.labels), self.calibration.none_prior)
         millinats = (clip(round(1000.0 * nats)) for nats in evidence.tolist())
         return dict(zip((*self.labels, NONE), millinats, strict=True))
+
+
+def head_for(network: Embedder, model_dir: Path) -> Head:
+    """Return the head of a folder after one try with its network; Fault MODEL-HASH where the two do not fit."""
+    head = Head.load(model_dir)
+    grey = np.full((INPUT_SIDE_PX, INPUT_SIDE_PX, 3), 128, np.uint8)
+    embedding = network.embed(grey)
+    if embedding.shape != head.centre.shape:
+        raise Fault("MODEL-HASH", f"{model_dir}: a head of {len(head.centre)} for a network of {embedding.size}")
+    return head
 
 
 def preprocess(bgr: np.ndarray, side_px: int = INPUT_SIDE_PX) -> np.ndarray:

@@ -69,15 +69,19 @@ class Learnt:
 def read_model(model_dir: Path) -> Model:
     """Return the model of a folder whose hashes were checked; Fault MODEL-STATISTICS where it cannot learn."""
     try:
+        head = Head.load(model_dir)
         statistics, habits = read_statistics(model_dir / STATISTICS_FILE)
         rows = json.loads((model_dir / LABELS_FILE).read_text(encoding="utf-8"))
         classes = tuple(Class(**row) for row in rows)
-        calibration = Head.load(model_dir).calibration
     except (OSError, ValueError, TypeError) as error:
         raise Fault("MODEL-STATISTICS", f"{model_dir}: {error}") from error
+    except Fault as fault:
+        raise Fault("MODEL-STATISTICS", fault.detail) from fault
+    if len(head.centre) != statistics.means.shape[1]:
+        raise Fault("MODEL-STATISTICS", f"{model_dir}: statistics of another network than the head's")
     if len(classes) != len(statistics.counts):
         raise Fault("MODEL-STATISTICS", f"{model_dir}: {len(classes)} labels for {len(statistics.counts)} statistics")
-    return Model(classes, statistics, habits, calibration)
+    return Model(classes, statistics, habits, head.calibration)
 
 
 def files(model: Model) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ The same content gives the same bytes, so that a product enrolled and forgotten 
 import io
 import json
 import zipfile
-from dataclasses import fields
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +57,27 @@ def read_statistics(path: Path) -> tuple[Statistics, Habits]:
                 float(arrays["rest"]),
                 int(arrays["trained"]),
             )
-            return statistics, Habits(**{field.name: float(arrays[field.name]) for field in fields(Habits)})
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} holds no statistics: {error}") from error
+            habits = Habits(**{field.name: float(arrays[field.name]) for field in fields(Habits)})
+        _check(statistics, habits)
+    except OSError:
+        raise
+    except Exception as error:  # a manifest vouches for whatever it was written for: the file may be anything
+        raise ValueError(f"{path} holds no statistics: {type(error).__name__}: {error}") from error
+    return statistics, habits
+
+
+def _check(statistics: Statistics, habits: Habits) -> None:
+    """Raise ValueError where no head can be fitted from these: shapes that do not fit, numbers that are none."""
+    arrays = (statistics.counts, statistics.means, statistics.directions, statistics.spreads)
+    (classes, size), rank = statistics.means.shape, len(statistics.spreads)
+    if [array.shape for array in arrays] != [(classes,), (classes, size), (rank, size), (rank,)]:
+        raise ValueError(f"shapes that do not fit each other: {[array.shape for array in arrays]}")
+    if not all(np.isfinite(array).all() for array in (*arrays, astuple(habits), statistics.rest)):
+        raise ValueError("a number that is none")
+    if not (0 <= statistics.trained <= classes and statistics.counts.min(initial=1) > 0):
+        raise ValueError(f"{statistics.trained} products of the training among {classes}")
+    if statistics.spreads.min(initial=1) < 0 or statistics.rest < 0 or not 0 < habits.shrinkage <= 1 <= habits.gain:
+        raise ValueError(f"a spread below 0, or {habits}")
 
 
 def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:

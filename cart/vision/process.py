@@ -148,21 +148,18 @@ def open_camera(config: Config, clock: Clock) -> FrameSource:
 def classifier(config: Config) -> Look | None:
     """Return the classifier, or None, logged with its fault, where it cannot be used: barcodes go on without it."""
     from cart.edge.classifier import Classifier, model_dir_of
-    from cart.vision.classify import INPUT_SIDE_PX, Head, preprocess
+    from cart.vision.classify import head_for, preprocess
 
     model_dir = model_dir_of(config.classifier.model_dir)
     try:
         network = Classifier(model_dir, config.classifier.threads, SystemClock())
-        head = Head.load(model_dir)
-        # A head that does not fit its network, or with a number that is none, fails only when it is used: now, then,
-        # and not at each thing that a shopper puts in.
-        told = head.log_likelihoods(network.embed(np.full((INPUT_SIDE_PX, INPUT_SIDE_PX, 3), 128, np.uint8)))
-        if any(len(label) > LABEL_MAX for label in told):
-            raise ValueError(f"{model_dir}: a label of more than {LABEL_MAX} characters")
+        head = head_for(network, model_dir)
+        if any(len(label) > LABEL_MAX for label in head.labels):
+            raise Fault("MODEL-HASH", f"{model_dir}: a label of more than {LABEL_MAX} characters")
     except Fault as fault:
         log.error("%s: %s: %s; going on with barcodes alone", fault.code, fault.text.meaning, fault.detail)
         return None
-    except Exception as error:  # a manifest vouches for whatever it was written for: files may be anything
+    except Exception as error:  # a manifest vouches for whatever it was written for: a network may be anything
         log.error("MODEL-HASH: %s: %s: %s; going on with barcodes alone", model_dir, type(error).__name__, error)
         return None
     return lambda picture: head.log_likelihoods(network.embed(preprocess(picture)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cart.core.odds import LIMIT_MILLINAT
 from cart.edge.classifier import PACKAGED_DIR
+from cart.faults import Fault
 from cart.vision import classify, scanned
 from cart.vision.classify import INPUT_SIDE_PX, NONE, Calibration, Head, log_posteriors, preprocess
 
@@ -141,5 +142,5 @@ def test_the_packaged_head_knows_the_81_products_and_their_43_groups():
 def test_labels_that_do_not_fit_the_head_are_refused(tmp_path):
     (tmp_path / "head.npz").write_bytes((PACKAGED_DIR / "head.npz").read_bytes())
     (tmp_path / "labels.json").write_text(json.dumps([{"label": "Apple", "coarse": "Fruit"}]), encoding="utf-8")
-    with pytest.raises(ValueError, match="1 labels for 81"):
+    with pytest.raises(Fault, match="1 labels for 81"):
         Head.load(tmp_path)

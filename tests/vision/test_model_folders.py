@@ -1,18 +1,24 @@
-"""Models whose files are what their manifest says, and wrong all the same: barcodes go on without the classifier."""
+"""Models whose files are what their manifest says, and wrong all the same.
+
+Barcodes go on without the classifier, and commands say what is wrong and what to do.
+"""
 
 import hashlib
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
 from cart import config
+from cart.__main__ import main
 from cart.edge.classifier import MANIFEST_FILE, PACKAGED_DIR, runtime_module
-from cart.faults import Fault
+from cart.faults import EXIT_CONFIGURATION, FAULTS, Fault
 from cart.ports import Frame
-from cart.vision import process
-from cart.vision.classify import HEAD_FILE, LABELS_FILE
+from cart.vision import enroll, process
+from cart.vision.classify import HEAD_FILE, LABELS_FILE, head_for
+from cart.vision.head_file import STATISTICS_FILE
 
 
 @pytest.fixture
@@ -23,6 +29,13 @@ def model_dir(tmp_path):
     except Fault as fault:
         pytest.skip(str(fault))
     return shutil.copytree(PACKAGED_DIR, tmp_path / "model")
+
+
+class PackagedNetwork:
+    """The packaged network, to a head that is tried with it; what it sees does not matter here."""
+
+    def embed(self, rgb):
+        return np.ones(1_280, np.float32)
 
 
 def sealed(folder):
@@ -36,13 +49,21 @@ def look_of(folder):
     return process.classifier(config.changed(config.default(), classifier={"model_dir": str(folder)}))
 
 
-def with_head(**changed):
+def with_arrays(file, changed):
     def spoil(folder):
-        with np.load(folder / HEAD_FILE) as arrays:
-            head = {name: changed.get(name, lambda array: array)(arrays[name]) for name in arrays.files}
-        np.savez(folder / HEAD_FILE, **{name: array for name, array in head.items() if array is not None})
+        with np.load(folder / file) as arrays:
+            kept = {name: changed.get(name, lambda array: array)(arrays[name]) for name in arrays.files}
+        np.savez(folder / file, **{name: array for name, array in kept.items() if array is not None})
 
     return spoil
+
+
+def with_head(**changed):
+    return with_arrays(HEAD_FILE, changed)
+
+
+def with_statistics(**changed):
+    return with_arrays(STATISTICS_FILE, changed)
 
 
 def with_labels(change):
@@ -60,7 +81,18 @@ def shortened(name):
     return spoil
 
 
-@pytest.mark.parametrize("spoil", [
+def holding(name, content):
+    def spoil(folder):
+        (folder / name).write_bytes(content)
+
+    return spoil
+
+
+def for_another_network(folder):
+    with_head(centre=lambda array: array[:-1], projection=lambda array: array[:-1])(folder)
+
+
+HEADS = [
     with_head(projection=lambda array: array[:-1]),
     with_head(means=lambda array: array[:, :-1]),
     with_head(centre=lambda array: array * np.float16(np.nan)),
@@ -70,17 +102,88 @@ def shortened(name):
     with_head(none_prior=lambda array: np.array(0.0)),
     with_labels(lambda rows: [row | {"label": "same"} for row in rows]),
     with_labels(lambda rows: [{"name": row["label"]} for row in rows]),
+    with_head(none_offset=lambda array: None),
+    with_head(agree_millinat=lambda array: np.array(np.nan)),
     with_labels(lambda rows: [row["label"] for row in rows]),
-    with_labels(lambda rows: [row | {"label": row["label"] + 200 * "x"} for row in rows]),
+    with_labels(lambda rows: [row | {"label": number} for number, row in enumerate(rows)]),
+    with_labels(lambda rows: [rows[0] | {"label": "none"}, *rows[1:]]),
+    holding(LABELS_FILE, b"[" * 100_000),
+    holding(HEAD_FILE, b""),
+    holding(HEAD_FILE, b"no archive at all"),
     shortened(HEAD_FILE),
-    shortened("backbone_int8.tflite"),
-])  # fmt: skip
+    for_another_network,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *HEADS,
+        with_labels(lambda rows: [row | {"label": row["label"] + 200 * "x"} for row in rows]),
+        shortened("backbone_int8.tflite"),
+    ],
+)
 def test_a_model_that_cannot_be_used_is_said_at_the_start_and_costs_the_classifier_alone(model_dir, spoil, caplog):
     spoil(model_dir)
     sealed(model_dir)
     assert look_of(model_dir) is None
     assert "MODEL-HASH" in caplog.text
     assert "going on with barcodes alone" in caplog.text
+
+
+@pytest.mark.parametrize("spoil", HEADS)
+def test_such_a_head_is_a_fault_to_whoever_loads_it(tmp_path, spoil):
+    for name in (HEAD_FILE, LABELS_FILE):
+        shutil.copy(PACKAGED_DIR / name, tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(Fault, match="MODEL-HASH"):
+        head_for(PackagedNetwork(), tmp_path)
+
+
+@pytest.mark.parametrize("spoil", [shortened(HEAD_FILE), for_another_network])
+def test_a_command_that_is_given_such_a_model_says_so_with_the_next_step(model_dir, spoil, tmp_path, capsys):
+    photo = tmp_path / "grey.png"
+    cv2.imwrite(str(photo), np.full((300, 300, 3), 90, np.uint8))
+    spoil(model_dir)
+    sealed(model_dir)
+    (tmp_path / "cart.toml").write_text(f'[cart]\nstate_dir = "{tmp_path}/state"\n')
+    of_cart = ["--config", str(tmp_path / "cart.toml"), "--from", str(model_dir)]
+    for words, code in (
+        (["camera", "classify", "--model-dir", str(model_dir), str(photo)], "MODEL-HASH"),
+        (["camera", "agree", "--label", "Banana", "--model-dir", str(model_dir), str(photo)], "MODEL-HASH"),
+        (["catalog", "enroll", "golden-delicious", str(photo), *of_cart], "MODEL-HASH"),
+        (["catalog", "enrolled", *of_cart], "MODEL-STATISTICS"),
+    ):
+        assert main(words) == EXIT_CONFIGURATION
+        told = capsys.readouterr().err
+        assert code in told, words
+        assert FAULTS[code].next_step in told
+
+
+@pytest.mark.parametrize("spoil", [
+    with_statistics(means=lambda array: array[:, :-1]),
+    with_statistics(directions=lambda array: array[:, :-1]),
+    with_statistics(directions=lambda array: array[:-1]),
+    with_statistics(spreads=lambda array: array[:-1]),
+    with_statistics(spreads=lambda array: -array),
+    with_statistics(counts=lambda array: array * 0),
+    with_statistics(counts=lambda array: array * np.float32(np.nan)),
+    with_statistics(trained=lambda array: array + 1),
+    with_statistics(rest=lambda array: None),
+    with_statistics(shrinkage=lambda array: array * 0 - 1),
+    with_statistics(gain=lambda array: np.array([1.0, 2.0])),
+    with_labels(lambda rows: [row | {"colour": "red"} for row in rows]),
+    holding(STATISTICS_FILE, b""),
+    holding(STATISTICS_FILE, b"no archive at all"),
+    shortened(STATISTICS_FILE),
+])  # fmt: skip
+def test_what_no_product_can_be_learnt_with_is_a_fault(tmp_path, spoil):
+    for name in (HEAD_FILE, LABELS_FILE, STATISTICS_FILE):
+        shutil.copy(PACKAGED_DIR / name, tmp_path)
+    assert enroll.read_model(tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(Fault, match="MODEL-STATISTICS"):
+        enroll.read_model(tmp_path)
 
 
 def test_the_packaged_model_is_used(model_dir):
