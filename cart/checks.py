@@ -13,12 +13,16 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cart import config, scale_checks
 from cart.clock import NS_PER_MS, SystemClock
 from cart.core.legal import CLOCK_MIN_MS
 from cart.faults import EXIT_HARDWARE, Fault
 from cart.findings import BAD, OK, SIMULATED, WARN, Finding, of_fault
+
+if TYPE_CHECKING:
+    from cart.ports import BarcodeEngine
 
 DISK_BAD_MB = 200
 DISK_LOW_MB = 1_000
@@ -139,34 +143,29 @@ def model(settings: config.Config) -> Iterator[Finding]:
 
 def barcodes(settings: config.Config) -> Iterator[Finding]:
     """Each barcode engine reads a drawn code."""
-    engines = {"zxing": "zxingcpp", "zbar": "pyzbar"}
-    present = {name for name, package in engines.items() if find_spec(package) is not None}
-    if not present:
-        yield Finding(BAD, "barcodes", "neither zxing-cpp nor pyzbar is installed", "pip install zxing-cpp pyzbar")
-    for name in engines:
-        if name in present:
-            yield _engine(name)
-        elif present:
-            yield Finding(WARN, name, "not installed: fewer codes are read", f"pip install {name}")
+    from cart.edge import engines
+
+    here = engines.found()
+    if not here.usable:
+        yield Finding(BAD, "barcodes", here.why_missing(), f"pip install {' '.join(engines.PACKAGES.values())}")
+    for name, reason in here.missing.items():
+        if here.usable and reason == engines.ABSENT:
+            yield Finding(WARN, name, "not installed: fewer codes are read", f"pip install {engines.PACKAGES[name]}")
+        elif reason != engines.ABSENT:
+            yield Finding(BAD, name, reason, engines.MENDS[name], EXIT_HARDWARE)
+    yield from map(_engine, here.usable)
 
 
-def _engine(name: str) -> Finding:
+def _engine(engine: "BarcodeEngine") -> Finding:
     """Let one engine read a code that was drawn for it."""
-    try:
-        if name == "zxing":
-            from cart.edge.zxing import ZxingEngine as Engine
-        else:
-            from cart.edge.zbar import ZbarEngine as Engine
-    except ImportError as error:  # pyzbar without the system's libzbar
-        return Finding(BAD, name, str(error), "sudo apt install libzbar0", EXIT_HARDWARE)
     clock = SystemClock()
     picture = drawn_code(TEST_CODE)
     started_ns = clock.monotonic_ns()
-    texts = [read.text for read in Engine().read(picture, frozenset({"EAN13"}))]
+    texts = [read.text for read in engine.read(picture, frozenset({"EAN13"}))]
     took_ms = (clock.monotonic_ns() - started_ns) // NS_PER_MS
     if texts == [TEST_CODE]:
-        return Finding(OK, name, f"read a drawn code in {took_ms} ms")
-    return Finding(BAD, name, f"read {texts} where {TEST_CODE} was drawn", "install the package again")
+        return Finding(OK, engine.name, f"read a drawn code in {took_ms} ms")
+    return Finding(BAD, engine.name, f"read {texts} where {TEST_CODE} was drawn", "install the package again")
 
 
 def drawn_code(digits: str):

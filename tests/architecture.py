@@ -31,8 +31,8 @@ MAY_IMPORT = {
     "cart/edge/": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.edge"),
     "cart/vision/": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config", "cart.vision"),
     # Barcode engines are libraries, not devices: whoever reads a photo takes those that are installed.
-    "cart/vision/reader.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.vision", "cart.edge.zbar",
-                              "cart.edge.zxing"),
+    "cart/vision/reader.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.vision",
+                              "cart.edge.engines"),
     # The vision process and app.py are the two places that choose devices.
     "cart/vision/process.py": ("cart.core", "cart.wire", "cart.ports", "cart.faults", "cart.clock", "cart.config",
                                "cart.logs", "cart.vision", "cart.edge", "cart.sim"),

@@ -25,7 +25,7 @@ from cart.commands import camera_test
 from cart.edge.classifier import Classifier, model_dir_of
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from cart.vision import classify, photo, scanned
-from cart.vision.reader import Read, read_photo
+from cart.vision.reader import Read, needed_engines, read_photo
 from cart.wire.gs1 import Contents, contents_of
 from cart.wire.variable import LAYOUTS, variable_of
 
@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(args: argparse.Namespace) -> int:
+    engines = needed_engines(thorough=True)
+
     def fields(read: Read) -> Fields:
         told = contents_of(read.symbology, read.text, gs1=read.gs1)
         holds = {name: value for name, value in asdict(told).items() if value != getattr(Contents(), name)}
@@ -72,7 +74,7 @@ def _read(args: argparse.Namespace) -> int:
         return {"symbology": read.symbology, "text": read.text, "gtin": read.gtin, **more}
 
     def codes(bgr: np.ndarray) -> Fields:
-        found, ms = _timed(lambda: read_photo(photo.grey(bgr)))
+        found, ms = _timed(lambda: read_photo(photo.grey(bgr), engines))
         return {"codes": [fields(read) for read in found], "ms": ms}
 
     return _each(args.photos, codes)

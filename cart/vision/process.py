@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from cart.clock import NS_PER_MS, SystemClock
+from cart.edge.engines import found
 from cart.edge.link import LABEL_MAX, EventSender, KeepReceiver
 from cart.edge.systemd import Notifier
 from cart.faults import Fault
@@ -58,7 +59,7 @@ def run(config: Config) -> int:
         signal.signal(number, lambda *_: stop.set())
     engines = available_engines(thorough=False)
     if not engines:
-        log.error("ENGINE-MISSING: neither zxing-cpp nor pyzbar is installed: no code will be read")
+        log.error("ENGINE-MISSING: %s: no code will be read", found().why_missing())
     run_dir = Path(config.cart.run_dir)
     crops = Crops(Path(config.cart.state_dir) / "crops", picture_seal(config), clock, config.cart.id)
     try:

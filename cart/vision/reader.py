@@ -7,21 +7,25 @@ differs in a digit; the others carry stronger checks of their own.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from importlib.util import find_spec
 
 import cv2
 import numpy as np
 
+from cart.edge import engines as engines_here
+from cart.faults import Fault
 from cart.ports import BarcodeEngine, RawRead
 from cart.vision import check, locate, overlap
 from cart.vision.curved import read_bent
 from cart.vision.databar import BlurredDatabarEngine
 from cart.vision.ladder import LINEAR, LINEAR_RUNGS, MATRIX_RUNGS, WHOLE_RUNGS, Rung
 from cart.wire.gs1 import RETAIL, SYMBOLOGIES, canonical_gtin
+
+log = logging.getLogger("cart.vision")
 
 SCORE_MIN, MARGIN_MIN = 0.85, -0.01
 """Least score and margin (see check.Fit) of a retail read that may be believed at all.
@@ -67,23 +71,23 @@ class Read:
 
 
 def available_engines(*, thorough: bool) -> tuple[BarcodeEngine, ...]:
-    """Return the engines whose package is installed, zxing first; one suffices, none gives ().
+    """Return the engines that can be used, zxing first; one suffices, none gives ().
 
     thorough  for photos: zxing also tries a smaller and an inverted picture
     """
-    engines: list[BarcodeEngine] = []
-    if find_spec("zxingcpp") is not None:
-        from cart.edge.zxing import ZxingEngine
+    found = engines_here.found(thorough=thorough)
+    for name, reason in found.missing.items():
+        if reason != engines_here.ABSENT:
+            log.warning("%s counts as not installed: %s", engines_here.PACKAGES[name], reason)
+    return found.usable
 
-        engines.append(ZxingEngine(thorough=thorough))
-    if find_spec("pyzbar") is not None:
-        try:
-            from cart.edge.zbar import ZbarEngine
-        except ImportError:
-            # pyzbar is a wrapper; the library libzbar0 is a package of the system and may be missing.
-            return tuple(engines)
-        engines.append(ZbarEngine())
-    return tuple(engines)
+
+def needed_engines(*, thorough: bool) -> tuple[BarcodeEngine, ...]:
+    """Return the engines as `available_engines` does; Fault ENGINE-MISSING where there is none."""
+    usable = available_engines(thorough=thorough)
+    if not usable:
+        raise Fault("ENGINE-MISSING", engines_here.found().why_missing())
+    return usable
 
 
 def read_photo(
@@ -93,12 +97,12 @@ def read_photo(
 ) -> list[Read]:
     """Return the codes of a uint8 (height, width) photo, each once a place.
 
-    engines  asked one after the other; None for all that are installed
+    engines  asked one after the other; None for all that are installed, Fault ENGINE-MISSING where none is
 
     The engines see the whole picture, then the regions with bars in which nothing was found, on the full ladder; and
     where nothing at all was found, the whole picture again on ladders of its own.
     """
-    engines = available_engines(thorough=True) if engines is None else engines
+    engines = needed_engines(thorough=True) if engines is None else engines
     findings = Findings(np.ascontiguousarray(grey))
     for engine in engines:
         findings.add(engine.read(findings.grey, symbologies))
@@ -111,11 +115,6 @@ def read_photo(
         if not findings.reads() and "QR" in symbologies:
             findings.add(read_bent(findings.grey, engines))
     return findings.reads()
-
-
-def codes_of(grey: np.ndarray) -> list[tuple[str, str]]:
-    """Return symbology and text of the codes of a photo, for whoever compares readers."""
-    return [(read.symbology, read.text) for read in read_photo(grey)]
 
 
 def read_unread(
@@ -238,11 +237,6 @@ def verdict(grey: np.ndarray, raw: RawRead) -> Verdict:
         return Verdict.SURE
     possible = fit.score >= SCORE_MIN and fit.margin >= MARGIN_MIN and overlap.span_px(raw) >= SLIVER_PX
     return Verdict.LOW if possible else Verdict.REFUSED
-
-
-def holds(grey: np.ndarray, raw: RawRead) -> bool:
-    """Return True where one look is enough to believe a raw read."""
-    return verdict(grey, raw) is Verdict.SURE
 
 
 def read_of(raw: RawRead) -> Read:

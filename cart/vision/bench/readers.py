@@ -14,6 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from cart.edge.engines import found
 from cart.ports import BarcodeEngine
 from cart.vision import reader
 from cart.vision.bench.sections import NotThere
@@ -74,7 +75,7 @@ def installed_engines() -> tuple[BarcodeEngine, ...]:
     """Return the engines that are installed, as photos are given to them; NotThere if there is none."""
     engines = reader.available_engines(thorough=True)
     if not engines:
-        raise NotThere("neither zxing-cpp nor pyzbar is installed")
+        raise NotThere(found().why_missing())
     return engines
 
 
