@@ -90,13 +90,18 @@ def _square(photo: np.ndarray) -> np.ndarray:
     return photo[top : top + side, left : left + side]
 
 
+def listed(folder: Path, split: str) -> list[tuple[str, int]]:
+    """Return (path below `folder`, class number) of each photo of a list of the data set, "val" or "train"."""
+    lines = (folder / f"{split}.txt").read_text(encoding="utf-8").splitlines()
+    rows = [[field.strip() for field in line.split(",")] for line in lines if line.strip()]
+    return [(path, int(fine)) for path, fine, _ in rows]
+
+
 def _by_label(folder: Path) -> dict[str, list[str]]:
-    """Return the validation photos of each fine label, in the order of val.txt."""
+    """Return the validation photos of each fine label, in the order of their list."""
     with (folder / "classes.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))[1:]
-    names = {row[1]: row[0] for row in rows}
+        names = {int(row[1]): row[0] for row in list(csv.reader(file))[1:]}
     photos: dict[str, list[str]] = {}
-    for line in (folder / "val.txt").read_text(encoding="utf-8").splitlines():
-        path, fine, _ = (field.strip() for field in line.split(","))
+    for path, fine in listed(folder, "val"):
         photos.setdefault(names[fine], []).append(path)
     return photos

@@ -13,8 +13,8 @@ from cart.__main__ import main
 from cart.sim.weighing.command import Progress
 from cart.vision import reader
 from cart.vision.bench import command, near_limit, page, render, sections, tables
-from cart.vision.bench.comparing import Sample, Tally
-from cart.vision.bench.readers import Code
+from cart.vision.bench.comparing import Comparison, Sample, Tally
+from cart.vision.bench.readers import OURS, Code
 from cart.wire.gtin import has_valid_check_digit
 from cart.wire.upce import upce_to_upca
 
@@ -82,6 +82,28 @@ def test_a_wrong_number_is_counted_beside_a_right_one_and_known_others_are_not()
     assert tally.add(Sample("none", ("g",), BLANK, None), [MILK], 1) == [MILK]
     assert (tally.pictures, tally.with_code, tally.right) == (4, 3, 2)
     assert (tally.wrong_numbers, tally.wrong_others) == (2, 1)
+
+
+def test_rows_are_by_size_and_what_holds_no_code_comes_last_and_the_cost_is_that_of_all():
+    comparison = Comparison((OURS,))
+    for groups, wanted, cpu_ns in (
+        (("EAN13", "all photos"), MILK, 10_000_000),
+        (("EAN13", "all photos"), MILK, 10_000_000),
+        (("QR", "all photos"), Code("QR", "about"), 10_000_000),
+        (("negatives",), None, 90_000_000),
+        (("negatives",), None, 90_000_000),
+    ):
+        for group in groups:
+            comparison.tallies[group, OURS].add(Sample("x", groups, BLANK, wanted), [], cpu_ns)
+    assert comparison.groups() == ["QR", "EAN13", "all photos", "negatives"]
+    *rows, median, _ = comparison.table("Codes").rows
+    assert [row[:2] for row in rows] == [("QR", "1"), ("EAN13", "2"), ("all photos", "3"), ("negatives", "2")]
+    assert median == ("CPU ms median", "", "10.0")
+
+
+def test_a_page_that_cannot_be_written_is_said_before_minutes_of_work(capsys, tmp_path):
+    assert main(["bench", "vision", "--report", str(tmp_path / "no" / "page.html")]) == 2
+    assert capsys.readouterr().err == f"cart bench vision: {tmp_path}/no/page.html: No such file or directory\n"
 
 
 def test_without_the_shared_data_the_photos_are_refused_by_name_and_frames_still_run(engines, capsys, tmp_path):

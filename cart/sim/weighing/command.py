@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         print(world_text(params), end="")
         return EXIT_OK
     # Before minutes of work, not after them.
-    if args.report and not _writable(args.report):
+    if args.report and not can_be_written(args.report, "cart bench weigh"):
         return EXIT_USAGE
     progress = Progress(terminal=sys.stderr.isatty())
     report = play(plan, args.seed, params, SystemClock(), progress)
@@ -68,12 +68,13 @@ def _plan(args: argparse.Namespace) -> Plan | None:
     return replace(plan, motions=tuple(m for m in MOTIONS if m in args.motion)) if args.motion else plan
 
 
-def _writable(path: Path) -> bool:
+def can_be_written(path: Path, command: str) -> bool:
+    """Return True if the page can be written, which makes it where it is not there; else `command` says why."""
     try:
         with path.open("a", encoding="utf-8"):
             return True
     except OSError as error:
-        print(f"cart bench weigh: {path}: {error.strerror}", file=sys.stderr)
+        print(f"{command}: {path}: {error.strerror}", file=sys.stderr)
         return False
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 
 from cart.faults import EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from cart.sim.weighing.command import Progress
+from cart.sim.weighing.command import Progress, can_be_written
 from cart.vision.bench import page, tables
 from cart.vision.bench.sections import SECTIONS, NotThere, Plan, Result, Section
 
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     Else 1 when a section that was named could not be measured, 2 for a page that cannot be written.
     """
     # Before minutes of work, not after them.
-    if args.report and not _writable(args.report):
+    if args.report and not can_be_written(args.report, "cart bench vision"):
         return EXIT_USAGE
     cv2.setNumThreads(1)
     plan = Plan(data_folder(args.data), args.seed, args.quick, args.frames, args.ours)
@@ -77,12 +77,3 @@ def data_folder(named: Path | None) -> Path | None:
     shared = os.environ.get("CART_SHARED")
     data = (Path(shared) if shared else BESIDE_CHECKOUT) / "data"
     return data if data.is_dir() else None
-
-
-def _writable(path: Path) -> bool:
-    try:
-        with path.open("a", encoding="utf-8"):
-            return True
-    except OSError as error:
-        print(f"cart bench vision: {path}: {error.strerror}", file=sys.stderr)
-        return False

@@ -89,9 +89,10 @@ class Comparison:
     pictures: list[Picture] = field(default_factory=list)
 
     def groups(self) -> list[str]:
-        """Return the groups by size, so that totals come last."""
+        """Return the groups by size, so that totals come last, and behind them those in which nothing may be read."""
         found = dict.fromkeys(group for group, _ in self.tallies)
-        return sorted(found, key=lambda group: self.tallies[group, OURS].pictures)
+        tallies = {group: self.tallies[group, OURS] for group in found}
+        return sorted(found, key=lambda group: (tallies[group].with_code == 0, tallies[group].pictures))
 
     def figures(self) -> dict[str, object]:
         """Return the figures of all groups: group, reader, figure; a dot of a group's name is written as _."""
@@ -104,8 +105,9 @@ class Comparison:
             (group, str(self.tallies[group, OURS].pictures), *(self.tallies[group, r].cell() for r in self.readers))
             for group in self.groups()
         ]
+        most = max(self.groups(), key=lambda group: self.tallies[group, OURS].pictures)
         rows += [
-            (f"CPU ms {name}", "", *(f"{self.tallies[self.groups()[-1], r].figures()[key]:.1f}" for r in self.readers))
+            (f"CPU ms {name}", "", *(f"{self.tallies[most, r].figures()[key]:.1f}" for r in self.readers))
             for name, key in (("median", "cpu_ms_median"), ("p95", "cpu_ms_p95"))
         ]
         notes = (

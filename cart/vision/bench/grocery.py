@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cart.clock import NS_PER_MS, SystemClock
+from cart.sim import pictures
 from cart.vision import photo
 from cart.vision.classify import Head, preprocess
 from cart.vision.head_fit import ENROLMENT_PHOTOS
@@ -46,8 +47,8 @@ class Seen:
 
 def listed(folder: Path, name: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the photos of a list of the data set, "val" or "train": paths relative to `folder`, class numbers."""
-    rows = [line.split(",") for line in (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines() if line]
-    return tuple(row[0].strip() for row in rows), np.array([int(row[1]) for row in rows])
+    rows = pictures.listed(folder, name)
+    return tuple(path for path, _ in rows), np.array([number for _, number in rows])
 
 
 def read_split(folder: Path, name: str, head: Head) -> Split:
@@ -78,6 +79,6 @@ def enrolments(split: Split, numbers: np.ndarray, embed: Embed, told: Callable[[
     result = {}
     for done, number in enumerate(numbers.tolist()):
         told(done)
-        pictures = [photo.load(path) for path in split.of(number, ENROLMENT_PHOTOS)]
-        result[number] = np.stack([np.stack([embed(seen(picture, view)) for view in VIEWS]) for picture in pictures])
+        loaded = [photo.load(path) for path in split.of(number, ENROLMENT_PHOTOS)]
+        result[number] = np.stack([np.stack([embed(seen(picture, view)) for view in VIEWS]) for picture in loaded])
     return result
