@@ -73,6 +73,13 @@ def test_strangers_of_an_unknown_group_are_told_apart_better_than_siblings(fitte
     assert fitted.facts["auroc_groups"] >= fitted.facts["auroc_siblings"]
 
 
+def test_what_no_photo_shows_is_not_shown_instead_of_a_number_that_is_none():
+    found = unseen.Unseen(np.eye(3), np.arange(3), np.ones(3, bool))
+    assert unseen._top1(found, found.val) == 1.0
+    assert unseen._top1(found, ~found.val) is None
+    assert card._percent(unseen._top1(found, ~found.val)) == card.NOT_SHOWN
+
+
 def test_a_product_enrolled_from_ten_photos_is_found(fitted, data):
     new = len(data.apart.siblings) + len(data.apart.groups)
     assert fitted.facts["enrolled_looks"] == new * EACH * LOOKS

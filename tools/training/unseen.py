@@ -241,7 +241,7 @@ class Strangers:
             "auroc_siblings": auroc(self.known, self.siblings),
             "auroc_groups": auroc(self.known, self.groups),
             "enrolled_looks": len(looks),
-            "enrolled_looks_top1": float(looks.mean()),
+            "enrolled_looks_top1": float(looks.mean()) if len(looks) else None,
             "enrolled_val": len(val),
             "enrolled_val_top1": float(val.mean()) if len(val) else None,
             "enrolled_gain": self.gain,
@@ -308,5 +308,7 @@ def _look_mean_cosine(train: Views, head: Whitening, apart: Apart, held: np.ndar
     return float(head.cosines(mean[None])[0, apart.numbers(np.array([number]))[0]])
 
 
-def _top1(found: Unseen, marked: np.ndarray) -> float:
-    return float((found.cosines[marked].argmax(axis=1) == found.classes[marked]).mean())
+def _top1(found: Unseen, marked: np.ndarray) -> float | None:
+    """Return the share of the marked photos that are right, None of no photo at all."""
+    right = found.cosines[marked].argmax(axis=1) == found.classes[marked]
+    return float(right.mean()) if len(right) else None
