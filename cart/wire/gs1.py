@@ -38,7 +38,7 @@ LINK_MAX = 512
 
 
 def canonical_gtin(symbology: str, text: str, *, gs1: bool = False) -> str:
-    """Return the GTIN-14 that a code holds, or "" where it holds none or its check digit is wrong.
+    """Return the GTIN-14 that a code holds, or "" where it holds none, its check digit is wrong or it is all zeros.
 
     symbology  one of SYMBOLOGIES
     text       as the cart writes it: UPC-A 12 digits, UPC-E 8, DataBar 14 without its AI, GS1 text with GS characters
@@ -47,11 +47,17 @@ def canonical_gtin(symbology: str, text: str, *, gs1: bool = False) -> str:
     if symbology == "UPCE":
         return canonical_gtin("UPCA", upce_to_upca(text))
     if symbology in _DIGITS:
-        return text.zfill(14) if len(text) == _DIGITS[symbology] and has_valid_check_digit(text) else ""
+        return _believed(text.zfill(14)) if len(text) == _DIGITS[symbology] else ""
     if symbology not in _GS1_PREFIX or len(text) > LINK_MAX:
         return ""
     value = _value(symbology, text, gs1=gs1)
     return _parsed_gtin(value) if value else ""
+
+
+def _believed(gtin: str) -> str:
+    """Return 14 digits that are a product's number, "" for others: to zeros every check digit is right."""
+    # To Python, and so to biip, digits of other scripts are digits, too.
+    return gtin if has_valid_check_digit(gtin) and gtin.strip("0") else ""
 
 
 def _value(symbology: str, text: str, *, gs1: bool) -> str:
@@ -140,9 +146,7 @@ def _parsed_gtin(value: str) -> str:
         return ""
     if result.gtin is None or _contradicts_itself(_elements(result)):
         return ""
-    gtin = result.gtin.as_gtin_14()
-    # To Python, and so to biip, digits of other scripts are digits, too.
-    return gtin if has_valid_check_digit(gtin) else ""
+    return _believed(result.gtin.as_gtin_14())
 
 
 def _elements(result: biip.ParseResult) -> Sequence[GS1ElementString]:

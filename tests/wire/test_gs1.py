@@ -37,6 +37,9 @@ def test_a_retail_code_becomes_its_gtin_14(symbology, text, gtin):
         ("UPCE", "04252615"),
         ("DATABAREXP", "0295060001343523710"),  # the content of a case, not the case
         ("EAN8", ""),
+        ("EAN13", "0000000000000"),  # zeros, to which every check digit is right
+        ("DATABAR", "00000000000000"),
+        ("DATABAREXP", "0100000000000000"),
     ],
 )
 def test_what_holds_no_product_number_gives_none(symbology, text):
@@ -82,10 +85,19 @@ def test_a_digital_link_is_believed_only_with_a_valid_number(link, gtin):
     assert gs1.canonical_gtin("QR", link) == gtin
 
 
+@given(st.text("0123456789", min_size=7, max_size=15), st.sampled_from(["", "/10/A", "?3103=001234"]))
+def test_a_digital_link_with_a_wrong_check_digit_is_no_product(body, more):
+    for last in "0123456789":
+        number = body + last
+        gtin = gs1.canonical_gtin("QR", f"https://id.gs1.org/01/{number}{more}")
+        assert gtin in ("", number.zfill(14))
+        assert gtin == "" or last == check_digit(body)
+
+
 @given(st.text(max_size=40), st.sampled_from(sorted(gs1.SYMBOLOGIES)), st.booleans())
 def test_no_text_breaks_the_parser(text, symbology, marked):
     gtin = gs1.canonical_gtin(symbology, text, gs1=marked)
-    assert gtin == "" or (len(gtin) == 14 and has_valid_check_digit(gtin))
+    assert gtin == "" or (len(gtin) == 14 and has_valid_check_digit(gtin) and gtin != 14 * "0")
 
 
 @given(digits)
