@@ -216,7 +216,8 @@ class Watcher:
         if on_thing:
             height, width = frame.pixels.shape[:2]
             self._way = direction.code_at(self._way, read.corners, width, height)
-        self._passing, news = track.voted(self._passing, read, on_thing)
+        tells_place = motion.tells_place(view, read.corners)
+        self._passing, news = track.voted(self._passing, read, on_thing, tells_place)
         if news:
             code = self._passing.codes[(read.symbology, read.text)]
             self._send(self._sighted(self._passing.track, read, frame.t_ns, code.votes, code.moved))

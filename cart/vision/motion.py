@@ -122,19 +122,63 @@ def looked(view: View, small: np.ndarray, t_ns: int) -> View:
     return replace(view, box=box, background=cv2.addWeighted(view.background, 1 - learn, small, learn, 0))
 
 
-def is_part_of_thing(view: View, corners: tuple[tuple[int, int], ...]) -> bool:
+Corners = tuple[tuple[int, int], ...]
+
+
+def is_part_of_thing(view: View, corners: Corners) -> bool:
     """Return True if what the corners enclose came into the view: it is not the wall, nor the wall in a shadow.
 
-    At least half of the box around them differs from the background, and not by its light alone.
+    At least half of the cells inside differ from the background, and not by their light alone. Of a sliver, which has
+    no cell inside, the cells around it must differ on both sides: it may be what a hand leaves of a code that lies
+    still, and the hand is in the same cells.
     """
-    if view.there is None or view.previous is None or view.background is None or not corners:
+    if view.there is None or not corners:
         return False
-    xs, ys = [x // CELL_PX for x, _ in corners], [y // CELL_PX for _, y in corners]
-    window = np.s_[max(0, min(ys)) : max(ys) + 1, max(0, min(xs)) : max(xs) + 1]
-    cells = view.there[window]
-    if cells.size == 0 or 2 * int(np.count_nonzero(cells)) < cells.size:
+    window = _inside(corners)
+    differs = view.there[window].astype(bool)
+    if differs.size == 0:
+        window = _around_sliver(corners)
+        differs = view.there[window].astype(bool)
+        is_wide = differs.shape[1] > differs.shape[0]
+        shares = differs.mean(axis=1 if is_wide else 0) if differs.size else np.zeros(1)
+    else:
+        shares = np.array([differs.mean()])
+    return float(shares.min()) >= 0.5 and not _is_as_before(view, window)
+
+
+def tells_place(view: View, corners: Corners) -> bool:
+    """Return True if where a code was read tells something of its movement.
+
+    It does not where the code lay before the pass, in whatever light, nor where so little of it was read that the
+    cells cannot say whether it did.
+    """
+    window = _inside(corners) if corners else np.s_[:0, :0]
+    return view.previous is not None and view.previous[window].size > 0 and not _is_as_before(view, window)
+
+
+def _inside(corners: Corners) -> tuple[slice, slice]:
+    """Return the cells that lie wholly in the box around the corners: what was read is what they show."""
+    (left, right), (top, bottom) = _extent(corners)
+    return np.s_[-(-top // CELL_PX) : bottom // CELL_PX, -(-left // CELL_PX) : right // CELL_PX]
+
+
+def _around_sliver(corners: Corners) -> tuple[slice, slice]:
+    """Return the cells that the box around the corners touches, and one more on each side."""
+    (left, right), (top, bottom) = _extent(corners)
+    return np.s_[max(0, top // CELL_PX - 1) : bottom // CELL_PX + 2, max(0, left // CELL_PX - 1) : right // CELL_PX + 2]
+
+
+def _extent(corners: Corners) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return left and right, top and bottom; right and bottom exclusive."""
+    xs, ys = [max(0, x) for x, _ in corners], [max(0, y) for _, y in corners]
+    return (min(xs), max(xs) + 1), (min(ys), max(ys) + 1)
+
+
+def _is_as_before(view: View, window: tuple[slice, slice]) -> bool:
+    """Return True if the cells show what the background does; False where there is too little structure to tell."""
+    if view.previous is None or view.background is None:
         return False
-    return not _is_same_in_other_light(view.previous[window], view.background[window])
+    return _is_same_in_other_light(view.previous[window], view.background[window])
 
 
 def _is_same_in_other_light(now: np.ndarray, before: np.ndarray) -> bool:

@@ -23,7 +23,8 @@ MOVED_PX = 24
 """Reads so far apart are at two places; of bars, so far apart across them."""
 
 PLACES_STILL = 2
-"""At so many places a code may lie still: two pieces of one product in the basket. Read at one more, it moves."""
+"""At so many places a code may lie still, though the background does not know it: two pieces of one product. Read at
+one more, it moves."""
 
 LOOKS_MAX = 2
 """Independent looks that all frames of one pass are worth together at most."""
@@ -40,7 +41,11 @@ TRIES_MAX = 6
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code as one pass shows it. votes: reads of it; places: where its middle was, PLACES_STILL and one at most."""
+    """A code as one pass shows it.
+
+    votes   reads of it
+    places  where its middle was, of the reads that tell a place: PLACES_STILL and one at most
+    """
 
     read: Read
     votes: int
@@ -74,10 +79,11 @@ def watched(passing: Passing) -> Passing:
     return replace(passing, watched=passing.watched + 1)
 
 
-def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
+def voted(passing: Passing, read: Read, on_thing: bool, tells_place: bool = True) -> tuple[Passing, bool]:
     """Return the pass with one more frame's read, and whether that is news for the daemon.
 
-    on_thing  the code lies on what moves
+    on_thing     the code lies on what moves
+    tells_place  it did not lie there before the pass: however many pieces of a product lie in view, none of them moves
 
     News: a new code, its second and third vote, then every doubling, and the moment it turns out to move. A short
     code (UPC-E, EAN-8) is none before its second vote, and none in a pass with a longer one: a part of a longer code
@@ -89,10 +95,11 @@ def voted(passing: Passing, read: Read, on_thing: bool) -> tuple[Passing, bool]:
     if known is None:
         if len(passing.codes) >= CODES_MAX:
             return passing, False
-        code, news = Code(read, 1, (middle,), on_thing), read.symbology not in SHORT
+        code, news = Code(read, 1, (middle,) if tells_place else (), on_thing), read.symbology not in SHORT
     else:
         places = known.places
-        if len(places) <= PLACES_STILL and all(_shift_px(read, place) > MOVED_PX for place in places):
+        is_new = tells_place and all(_shift_px(read, place) > MOVED_PX for place in places)
+        if len(places) <= PLACES_STILL and is_new:
             places = (*places, middle)
         moved = known.moved or on_thing or len(places) > PLACES_STILL
         votes = known.votes + 1

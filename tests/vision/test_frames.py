@@ -251,7 +251,7 @@ def pass_over(bench, still, path):
         seen = still.copy()
         for left, top, right, bottom in hands:
             window = np.s_[max(0, top) : max(0, bottom), left:right]
-            seen[window] = skin[: seen[window].shape[0], : right - left]
+            seen[window] = skin[: seen[window].shape[0], : seen[window].shape[1]]
         bench.watcher.see(Frame(bench.clock.monotonic_ns(), seen))
         bench.clock.advance_ns(FRAME_NS)
     return bench.of(Sighted)
@@ -279,6 +279,54 @@ def test_a_code_in_the_basket_that_a_hand_slides_over_does_not_move(rows):
     # The hand hid parts of it: it was read whole, and again where it was half hidden.
     assert max(event.votes for event in sightings) >= 4
     assert {event.moved for event in sightings} == {False}
+
+
+def basket_of_three(label):
+    """Three pieces of one product that lie in the basket, their codes up."""
+    seen = basket_with(label, 80, 60)
+    for x, y in ((500, 330), (820, 560)):
+        seen[y : y + label.shape[0], x : x + label.shape[1]] = label
+    return seen
+
+
+@needs_engine
+@pytest.mark.parametrize("path", [
+    [[(0, top, 1_280, top + 140)] for top in range(-140, 720, 30)],
+    [[(900 - 20 * n, 30 * n - 300, 1_200 - 20 * n, 30 * n)] for n in range(30)],
+    ARM_AND_HAND,
+])  # fmt: skip
+def test_three_pieces_in_the_basket_do_not_move_when_a_hand_passes_over_them(path):
+    sightings = pass_over(Bench(), basket_of_three(bars_picture("4003994155486")), path)
+    assert max(event.votes for event in sightings) >= 3
+    assert {event.moved for event in sightings} == {False}
+
+
+@needs_engine
+def test_the_fourth_piece_that_is_laid_beside_three_moves():
+    bench = Bench()
+    bench.composer.empty = basket_of_three(bars_picture(CODE))
+    bench.composer.empty.flags.writeable = False
+    bench.carry()
+    assert [event.moved for event in bench.of(Sighted)][-1] is True
+
+
+@needs_engine
+def test_a_pale_code_as_grey_as_what_is_behind_it_is_seen_to_move_by_its_places():
+    label = bars_picture("4003994155486")
+    bars = label[8:150].astype(float)
+    pale = (bars - bars.mean()) * 0.2 + 128
+    bench = Bench()
+    for number in range(-8, 60):
+        seen = np.full((720, 1280, 3), 128, np.uint8)
+        seen[::80] = 90
+        left = 900 - 25 * number
+        if 0 <= left <= 900:
+            seen[300 : 300 + len(pale), left : left + pale.shape[1]] = pale
+            seen[460:640, left : left + 170] = 30  # what carries it
+        bench.watcher.see(Frame(bench.clock.monotonic_ns(), seen))
+        bench.clock.advance_ns(FRAME_NS)
+    sightings = bench.of(Sighted)
+    assert [event.moved for event in sightings[:3]] == [False, False, True]
 
 
 @needs_engine

@@ -223,6 +223,16 @@ def test_two_pieces_of_one_product_that_lie_in_the_basket_do_not_move():
     assert not passing.codes[("EAN13", "9506000134352")].moved
 
 
+def test_however_many_pieces_lay_there_before_none_of_them_moves_and_one_that_came_does():
+    passing = track.Passing(1)
+    for x in (0, 300, 600, 900, 0, 300):
+        passing, _ = track.voted(passing, read_at(x), on_thing=False, tells_place=False)
+    assert not passing.codes[("EAN13", "9506000134352")].moved
+    for x in (100, 200, 400):
+        passing, _ = track.voted(passing, read_at(x), on_thing=False)
+    assert passing.codes[("EAN13", "9506000134352")].moved
+
+
 def test_a_pass_keeps_a_limited_number_of_codes():
     passing = track.Passing(1)
     for number in range(100):
