@@ -120,6 +120,8 @@ class Trip:
             case act.Expect():
                 self._expect(action)
             case _:
+                if not self.cart.down and self.cart.screen.phase == "idle":
+                    self._act(act.Tap("start", ""))  # the touch was lost with the daemon: the screen asks for it again
                 do(self._shop, action)
 
     def _scan(self, action: act.Scan) -> None:
@@ -150,7 +152,10 @@ class Trip:
                 self._answer_honestly()
 
     def _answer_honestly(self) -> None:
-        """Answer a question with what is in the cart and not on the bill: tap it, scan it again, or find it by name."""
+        """Answer a question with what is in the cart and not on the bill: tap it, scan it again, or find it by name.
+
+        Asked what was taken out, tap what is on the bill and not in the cart.
+        """
         prompt = self.cart.screen.prompt
         if prompt is None or self.cart.down:
             return
@@ -158,13 +163,16 @@ class Trip:
             do(self._shop, act.Take((act.Thing(prompt.args[0], 1, None),), False))
             do(self._shop, act.Put((act.Thing(prompt.args[0], 1, None),), False))
             return
-        mine = Counter(piece.product.id for piece in self._shop.truth)
-        for product_id in sorted((mine - Counter(self._shop.basket)).elements()):
+        mine, billed = Counter(piece.product.id for piece in self._shop.truth), Counter(self._shop.basket)
+        removed = prompt.kind == "what_removed"
+        for product_id in sorted((billed - mine if removed else mine - billed).elements()):
             product = self._shop.shelf.find(product_id)
             for option in prompt.options:
                 if product_id == option.picture or product.name == option.name:
                     self._shop.tap("answer", option.value)
                     return
+            if removed:
+                continue
             self._scan(act.Scan(product_id)) if product.gtins else self._shop.pick(product)
 
     def _wait_until(self, is_so: Callable[[], bool], timeout_ms: int) -> bool:

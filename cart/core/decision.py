@@ -2,8 +2,7 @@
 
 Each hypothesis that the evidence allows gets a log score: its prior, the mass
 against the product's own spread and the scale's, and what the camera saw. The
-shares of all of them, "something else" included, give the probability of the
-best; being wrong has a price and so has asking, and the cheaper one is done.
+cheaper of acting and asking is chosen (`choice.py`).
 
 Priors are in millinats relative to "the one item that was scanned". They are
 assumptions until a store has measured them; the trip benchmark varies them.
@@ -11,14 +10,15 @@ assumptions until a store has measured them; the trip benchmark varies them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from math import isqrt
 
 from cart.core.catalog import WEIGHT, Catalog, Product
+from cart.core.choice import NEVER, TOO_LIGHT, WEIGH_AGAIN, Hypothesis, Verdict, choose, merged
 from cart.core.evidence import Look, Moment, look_at, look_words, suggestions, support_millinat
-from cart.core.odds import ln_1_plus_millinat, ln_millinat, mass_millinat, normal_millinat, odds_words, shares_ppm
+from cart.core.odds import ln_millinat, mass_millinat, normal_millinat
 from cart.core.setup import Costs
 from cart.core.trip import Doubt, Line, Scan
 
@@ -28,6 +28,7 @@ PRIOR_COPY_LATE = -5_300  # of a code that is shown long after they landed: it m
 PRIOR_PUT_BACK = -700  # a line that was taken out less than a minute ago
 PRIOR_OTHER_PIECE = -1_500  # another piece of the same product instead
 PRIOR_DOUBT_BACK = 0  # what was missing came back, or what was unexplained left
+PRIOR_ASKED_OUT = 3_000  # what the shopper is asked to lift out left, rather than its like
 PRIOR_STILL_CODE = -7_000  # the code did not move with the item: a phone, a poster
 PRIOR_PAIR_TAKEN = -3_500  # two lines taken out at once
 PRIOR_UNKNOWN = -5_300  # 1 in 200: another thing than the one that was scanned
@@ -38,9 +39,6 @@ PRIOR_PART_BACK = -500  # a hand let go of what it had added to an unexplained t
 
 SPAN_MG = 5_000_000  # an unknown thing weighs anything up to this, evenly
 LOT_SPAN_MG = 4_000_000  # and so does a lot of produce
-NEVER = -1_000_000
-TOO_LIGHT, WEIGH_AGAIN = "too_light", "weigh_again"
-NEVER_ACCEPTED = frozenset({"unknown", "look", TOO_LIGHT, WEIGH_AGAIN})
 LATE_NS = 2_000_000_000
 GROUP_MAX = 4
 REST_MG_MIN = 10_000  # less than this is no thing that a hand left behind
@@ -48,6 +46,8 @@ SCANS_MAX = 8
 LINES_FOR_PAIRS_MAX = 40
 SCALE_FLOOR_MG = 1_500  # corner error and creep that the step's own sigma does not know
 GAIN_PER_MILLE = 1  # calibration error
+
+UNDONE, OWN_UNDONE = "what was unexplained is undone", "the shopper's own thing is undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,51 +64,6 @@ class Change:
     final: bool = True
     priced_mg_min: int = 0
     seen: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """One explanation.
-
-    kind      "scan" (waiting scans landed), "put_back", "returned" (a doubt undid itself), "partly"
-              (a part of it), "taken" (lines left), "look" (only the camera says so), "too_light"
-              (named, and below the least mass that may be priced), "weigh_again" (named, and nobody
-              saw it come: its mass is not known well enough), "unknown"
-    products  what a rise adds, one entry per unit
-    """
-
-    kind: str
-    millinat: int
-    words: str
-    products: tuple[str, ...] = ()
-    scans: tuple[int, ...] = ()
-    lines: tuple[int, ...] = ()
-    doubt_id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The explanation to act on, or what to ask about.
-
-    accept     act on `best`; otherwise nothing is charged and people are asked
-    review     accepted, but worth a look by staff
-    suspect    the hypothesis that was likeliest but for the doubt: "wrong label?"
-    share_ppm  probability of `best` among all hypotheses
-    """
-
-    best: Hypothesis
-    accept: bool
-    review: bool
-    share_ppm: int
-    reason: str
-    suspect: Hypothesis | None = None
-    offers: tuple[Hypothesis, ...] = ()
-
-
-def withheld(product_id: str) -> Verdict:
-    """Return the verdict on what is being weighed by tare: nothing is charged for it until its price is taken."""
-    suspect = Hypothesis("weighing", 0, "is being weighed", (product_id,))
-    return Verdict(Hypothesis("unknown", 0, "is being weighed"), False, False, 0, "is being weighed", suspect)
 
 
 def judge_rise(
@@ -134,7 +89,7 @@ def judge_rise(
     ]
     prior = PRIOR_UNKNOWN if change.seen else PRIOR_UNKNOWN_UNSEEN
     unknown = Hypothesis("unknown", prior - ln_millinat(SPAN_MG), "something else")
-    return _choose(_merge([*found, unknown], lambda h: _same_bill_in_the_end(h, catalog)), costs)
+    return choose(merged([*found, unknown], lambda h: _same_bill_in_the_end(h, catalog)), costs)
 
 
 def judge_fall(
@@ -153,7 +108,8 @@ def judge_fall(
     ]
     unknown = Hypothesis("unknown", PRIOR_UNKNOWN_TAKEN - ln_millinat(SPAN_MG), "something else")
     by_id = {line.id: line for line in lines}
-    return _choose(_merge([*found, unknown], lambda h: _same_bill_now(h, by_id)), costs)
+    asked_out = frozenset(doubt.product_id for doubt in doubts if _is_asked_out(doubt))
+    return choose(merged([*found, unknown], lambda h: _same_bill_now(h, by_id, asked_out)), costs)
 
 
 # -- hypotheses ----------------------------------------------------------------
@@ -248,9 +204,15 @@ def _returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
         if (doubt.delta_mg > 0) == (change.delta_mg > 0):
             continue
         sigma_mg = _root_of_squares(_two_weighings_mg(change), doubt.sigma_mg)
-        score = PRIOR_DOUBT_BACK + mass_millinat(change.delta_mg + doubt.delta_mg, sigma_mg)
-        what = "the shopper's own thing" if doubt.kind == "own" else "what was unexplained"
-        yield Hypothesis("returned", score, f"{what} is undone", doubt_id=doubt.id)
+        score = PRIOR_ASKED_OUT if _is_asked_out(doubt) else PRIOR_DOUBT_BACK
+        score += mass_millinat(change.delta_mg + doubt.delta_mg, sigma_mg)
+        words = OWN_UNDONE if doubt.kind == "own" else UNDONE
+        yield Hypothesis("returned", score, words, doubt_id=doubt.id)
+
+
+def _is_asked_out(doubt: Doubt) -> bool:
+    """Return whether the shopper was asked to lift this out: it has a name, and nobody saw it land."""
+    return bool(doubt.asked and doubt.product_id and not doubt.seen)
 
 
 def _partial_returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
@@ -295,42 +257,7 @@ def _taken(change: Change, lines: tuple[Line, ...], looks: tuple[Look, ...], cat
             )
 
 
-# -- choice --------------------------------------------------------------------
-
-
-def _choose(hypotheses: list[Hypothesis], costs: Costs) -> Verdict:
-    ranked = sorted(hypotheses, key=lambda h: -h.millinat)
-    shares = shares_ppm(tuple(h.millinat for h in ranked))
-    best, share = ranked[0], shares[0]
-    wrong_minor = (1_000_000 - share) * costs.wrong_charge_minor
-    accept = best.kind not in NEVER_ACCEPTED and wrong_minor <= costs.ask_minor * 1_000_000
-    review = accept and wrong_minor > costs.review_minor * 1_000_000
-    real = [h for h in ranked if h.kind not in ("unknown", "look")]
-    return Verdict(
-        best,
-        accept,
-        review,
-        share,
-        _reason(ranked),
-        suspect=real[0] if real and not accept else None,
-        offers=tuple(h for h, s in zip(ranked, shares, strict=True) if s >= 2_000)[:4],
-    )
-
-
-def _merge(hypotheses: list[Hypothesis], consequence: Callable[[Hypothesis], tuple[object, ...]]) -> list[Hypothesis]:
-    """Keep the likeliest of the explanations with the same consequence, with their joint score.
-
-    Of equals the newest line leaves.
-    """
-    merged: dict[tuple[object, ...], tuple[Hypothesis, int]] = {}
-    for hypothesis in hypotheses:
-        key = consequence(hypothesis)
-        best, joint = merged.get(key, (hypothesis, NEVER))
-        likelier = (hypothesis.millinat, hypothesis.lines) > (best.millinat, best.lines)
-        best = hypothesis if likelier else best
-        top, low = max(joint, hypothesis.millinat), min(joint, hypothesis.millinat)
-        merged[key] = best, top + ln_1_plus_millinat(low - top)
-    return [replace(best, millinat=joint) for best, joint in merged.values()]
+# -- the same bill -------------------------------------------------------------
 
 
 def _same_bill_in_the_end(hypothesis: Hypothesis, catalog: Catalog) -> tuple[object, ...]:
@@ -346,22 +273,19 @@ def _same_bill_in_the_end(hypothesis: Hypothesis, catalog: Catalog) -> tuple[obj
     return (hypothesis.kind, hypothesis.products, hypothesis.scans)
 
 
-def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line]) -> tuple[object, ...]:
-    """Two lines of the same price by piece need no question: either may leave."""
+def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line], asked_out: frozenset[str]) -> tuple[object, ...]:
+    """Two lines of the same price by piece need no question: either may leave.
+
+    Nor a lot of the same mass as the one that is to be lifted out: one of them stays, and is paid for by its mass.
+    """
     if hypothesis.kind != "taken":
         return (hypothesis.kind, hypothesis.words)
     gone = [by_id[line_id] for line_id in hypothesis.lines]
+    if len(gone) == 1 and gone[0].sold_by == WEIGHT and gone[0].product_id in asked_out:
+        return ("returned", UNDONE)
     if any(line.sold_by == WEIGHT for line in gone):
         return ("taken", hypothesis.lines)
     return ("taken", len(gone), sum(line.amount_minor for line in gone))
-
-
-def _reason(ranked: list[Hypothesis]) -> str:
-    best = ranked[0]
-    if len(ranked) == 1:
-        return best.words
-    lead = odds_words(best.millinat - ranked[1].millinat)
-    return f"{best.words}; {lead} over {ranked[1].words}"
 
 
 # -- masses ----------------------------------------------------------------------

@@ -13,17 +13,15 @@ from dataclasses import replace
 
 from cart.core import basket, decision, lives, weighing
 from cart.core.catalog import WEIGHT, Product
+from cart.core.choice import WEIGH_AGAIN, Verdict, withheld
 from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
 from cart.core.pricing import amount_minor
 from cart.core.state import Live, State
-from cart.core.trip import LINES_MAX, Doubt, Line, Scan
+from cart.core.trip import LINES_MAX, Doubt, Line
 from cart.core.weight import Step
 
 Judged = tuple[State, tuple[Effect, ...]]
-
-SCAN_AFTER_NS = 500_000_000
-"""A scan this much later than an explained change belongs to another item."""
 
 REFINED_MG = 5_000
 """A final mass that differs by less from the provisional one only refines it: the load did not change."""
@@ -71,6 +69,10 @@ def stepped(state: State, step: Step, t_start_ns: int, t_accept_ns: int, *, seen
         state = replace(state, changed_ns=state.t_ns)
     state = replace(state, expected_mg=expected)
     state, effects = judge(lives.with_live(state, live), live)
+    for step_id in lives.misled(state):  # their code is rather that of what has just landed
+        state, more = judge(state, lives.live_of_step(state, step_id) or live)
+        state, again = judge(state, lives.live_of_step(state, live.step_id) or live)
+        effects += (*more, *again)
     if all(doubt.seen for doubt in state.trip.doubts):
         return state, effects
     state, more = rejudge_unexplained(state)  # a part of what nobody saw come may have been weighed by now
@@ -141,11 +143,11 @@ def judge(state: State, live: Live) -> Judged:
 # -- one judgement ---------------------------------------------------------------
 
 
-def _verdict(state: State, live: Live) -> decision.Verdict:
+def _verdict(state: State, live: Live) -> Verdict:
     """Return what explains the change, among what was there when it happened."""
     if state.weighing is not None and weighing.holds(state.weighing, live.delta_mg, live.t_accept_ns):
-        return decision.withheld(state.weighing.product_id)
-    setup, trip, later = state.setup, state.trip, lives.later(state, live)
+        return withheld(state.weighing.product_id)
+    setup, trip, later, looks = state.setup, state.trip, lives.later(state, live), lives.looks_for(state, live)
     came = {line_id for x in later for line_id in x.lines}
     left = {line.id for x in later for line in x.gone}
     changes = {x.step_id for x in later}
@@ -160,13 +162,13 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
     )
     if live.delta_mg < 0:
         lines = tuple(line for line in trip.lines if line.id not in came)
-        return decision.judge_fall(change, lines, doubts, state.looks, setup.catalog, setup.costs)
+        return decision.judge_fall(change, lines, doubts, looks, setup.catalog, setup.costs)
     verdict = decision.judge_rise(
         change,
-        _scans_for(state, live),
+        lives.scans_for(state, live),
         tuple(x.line for x in trip.gone if x.line.id not in left),
         doubts,
-        state.looks,
+        looks,
         setup.catalog,
         setup.costs,
     )
@@ -174,22 +176,7 @@ def _verdict(state: State, live: Live) -> decision.Verdict:
     return verdict if room else replace(verdict, accept=False, review=False)
 
 
-def _scans_for(state: State, live: Live) -> tuple[Scan, ...]:
-    """Return the scans that may explain the change: an explained one is not open to later scans.
-
-    Nor is any open to a name that waits for its own lot to be weighed again, or a change to a code of another.
-    """
-    trip = state.trip
-    if not live.scans:
-        others = (x.product_id for x in trip.doubts if x.id != live.doubt_id and not x.seen)
-        promised = {scan_id for product_id in others for scan_id in basket.first_named(trip, product_id)}
-        return tuple(x for x in trip.scans if x.id not in promised and not lives.is_closed_to(state, live, x))
-    used = {scan.id for scan in live.scans}
-    limit_ns = live.t_accept_ns + SCAN_AFTER_NS
-    return tuple(scan for scan in trip.scans if scan.id in used or scan.t_ns <= limit_ns)
-
-
-def _key(verdict: decision.Verdict, suspect: str, *, slight: bool) -> tuple[str, ...]:
+def _key(verdict: Verdict, suspect: str, *, slight: bool) -> tuple[str, ...]:
     if not verdict.accept:
         return SLIGHT if slight else (*UNKNOWN, suspect)
     best = verdict.best
@@ -224,7 +211,7 @@ def _blank(live: Live) -> Live:
     return replace(live, lines=(), gone=(), back=(), scans=(), cleared=(), doubt_id=0)
 
 
-def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) -> tuple[State, Live]:
+def _apply(state: State, live: Live, verdict: Verdict, suspect: str) -> tuple[State, Live]:
     best = verdict.best
     if not verdict.accept:
         return _doubt(state, live, suspect, verdict.reason)
@@ -242,7 +229,7 @@ def _apply(state: State, live: Live, verdict: decision.Verdict, suspect: str) ->
     return _add(replace(state, trip=trip), replace(live, scans=used, back=back), best.products, verdict)
 
 
-def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: decision.Verdict) -> tuple[State, Live]:
+def _add(state: State, live: Live, product_ids: tuple[str, ...], verdict: Verdict) -> tuple[State, Live]:
     products = [p for x in product_ids if (p := state.setup.catalog.product(x)) is not None]
     trip, ids = state.trip, []
     for product, mass_mg in zip(products, basket.shares_mg(live.delta_mg, products), strict=True):
@@ -284,7 +271,7 @@ def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
 def _lifted(state: State, doubt: Doubt) -> Product | None:
     """Return what was lifted out: what was asked for, whichever doubt was called by its name."""
     prompt = state.trip.prompt
-    asked = basket.doubt_of(state.trip, prompt.doubt_id) if prompt and prompt.kind == decision.WEIGH_AGAIN else None
+    asked = basket.doubt_of(state.trip, prompt.doubt_id) if prompt and prompt.kind == WEIGH_AGAIN else None
     return state.setup.catalog.product((asked or doubt).product_id)
 
 
@@ -336,7 +323,7 @@ def must_be_weighed(state: State, product: Product) -> bool:
     return state.setup.sealed and product.sold_by == WEIGHT
 
 
-def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, verdict: decision.Verdict) -> State:
+def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, verdict: Verdict) -> State:
     """Return the state with the same doubt about another product.
 
     How often it was asked stays, but for the question that stands: the new product makes it another one. To weigh a
@@ -346,9 +333,9 @@ def _new_suspect(state: State, live: Live, key: tuple[str, ...], suspect: str, v
     assert doubt is not None
     trip, asked, prompt = state.trip, doubt.asked, state.trip.prompt
     kind = prompt.kind if prompt is not None and prompt.doubt_id == doubt.id else ""
-    if kind and suspect != doubt.product_id and (suspect or kind == decision.WEIGH_AGAIN):
+    if kind and suspect != doubt.product_id and (suspect or kind == WEIGH_AGAIN):
         trip, asked = replace(trip, prompt=None), asked - 1
-    asked = 0 if verdict.best.kind == decision.WEIGH_AGAIN else asked
+    asked = 0 if verdict.best.kind == WEIGH_AGAIN else asked
     doubt = replace(doubt, product_id=suspect, reason=verdict.reason, asked=asked)
     doubt = replace(doubt, delta_mg=live.delta_mg, settled=live.final)
     trip = basket.change_doubt(trip, doubt)
@@ -363,7 +350,9 @@ def _refresh(state: State, live: Live) -> State:
     if lines and len(products) == len(lines):
         masses_mg = basket.shares_mg(live.delta_mg, products)
         for line, product, mass_mg in zip(lines, products, masses_mg, strict=True):
-            trip = basket.change_line(trip, weighed(state, line, product, mass_mg, _is_settled(live, product)))
+            settled = _is_settled(live, product)
+            if settled or not line.settled:  # else a standstill has weighed it better than the step did
+                trip = basket.change_line(trip, weighed(state, line, product, mass_mg, settled))
     doubt = next((x for x in trip.doubts if x.step_id == live.step_id), None)  # open, or the shopper's own
     if doubt is not None:
         trip = basket.change_doubt(
@@ -389,7 +378,7 @@ def weighed(state: State, line: Line, product: Product, mass_mg: int, final: boo
 # -- small things ----------------------------------------------------------------
 
 
-def _effects(state: State, live: Live, verdict: decision.Verdict) -> tuple[Effect, ...]:
+def _effects(state: State, live: Live, verdict: Verdict) -> tuple[Effect, ...]:
     grams = live.delta_mg // 1000
     words = f"step {live.step_id} {grams:+d} g: {live.key[0]} {verdict.share_ppm // 10_000} %: "
     effects: tuple[Effect, ...] = (Note("VERDICT", "info", words + verdict.reason),)

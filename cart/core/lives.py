@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cart.core import basket
-from cart.core.evidence import Moment
+from cart.core.evidence import Look, Moment
 from cart.core.state import Live, State
 from cart.core.trip import Doubt, Scan, Trip
 
 LIVES_MAX = 64
 """Most changes that are remembered; the oldest is forgotten, its doubt is not."""
+
+SCAN_AFTER_NS = 500_000_000
+"""A scan this much later than an explained change belongs to another item."""
 
 CARRIED_NS = 5_000_000_000
 """Longest way of a thing from the camera's view into the basket."""
@@ -48,11 +51,19 @@ def settle(state: State, live: Live, trip: Trip, lines: tuple[int, ...] = ()) ->
     return with_live(replace(state, trip=trip), live)
 
 
-def lives_of_doubts(state: State) -> tuple[Live, ...]:
-    """Return a change for each doubt that a restart brought back."""
-    waiting = tuple(scan.id for scan in state.trip.scans)
-    doubts = (doubt for doubt in state.trip.doubts if doubt.kind != "own")
-    return tuple(replace(live_of(doubt), refused=waiting if doubt.seen else ()) for doubt in doubts)
+def with_doubts_taken_up(state: State) -> State:
+    """Return the state with a change for each doubt that a restart brought back.
+
+    What the camera thought of it is forgotten, so it counts as one that nobody saw: a lot is weighed again.
+    """
+    trip = state.trip
+    waiting = tuple(scan.id for scan in trip.scans)
+    known = {doubt.id for doubt in trip.doubts if doubt.seen}
+    doubts = tuple(doubt if doubt.kind == "own" else replace(doubt, seen=False) for doubt in trip.doubts)
+    lives = tuple(
+        replace(live_of(doubt), refused=waiting if doubt.id in known else ()) for doubt in doubts if doubt.kind != "own"
+    )
+    return replace(state, trip=replace(trip, doubts=doubts), lives=lives)
 
 
 def live_of_step(state: State, step_id: int) -> Live | None:
@@ -64,6 +75,41 @@ def later(state: State, live: Live) -> tuple[Live, ...]:
     """Return the changes after this one, oldest first: lives are kept in their order."""
     number = next((n for n, x in enumerate(state.lives) if x.step_id == live.step_id), len(state.lives))
     return state.lives[number + 1 :]
+
+
+def scans_for(state: State, live: Live) -> tuple[Scan, ...]:
+    """Return the scans that may explain the change: an explained one is not open to later scans.
+
+    Nor is any open to a name that waits for its own lot to be weighed again, or a change to a code of another.
+    """
+    trip = state.trip
+    if not live.scans:
+        others = {x.product_id for x in trip.doubts if x.id != live.doubt_id and not x.seen}
+        return tuple(
+            scan
+            for scan in trip.scans
+            if (scan.source == "code" or scan.product_id not in others) and not is_closed_to(state, live, scan)
+        )
+    used = {scan.id for scan in live.scans}
+    limit_ns = live.t_accept_ns + SCAN_AFTER_NS
+    return tuple(
+        scan
+        for scan in trip.scans
+        if (scan.id in used or scan.t_ns <= limit_ns) and (live.seen or not is_closed_to(state, live, scan))
+    )
+
+
+def looks_for(state: State, live: Live) -> tuple[Look, ...]:
+    """Return the looks that may be of this change: not passes in which others showed a code after their drop."""
+    others = (x for x in state.lives if x.step_id != live.step_id)
+    shown = {scan.track for x in others for scan in x.scans if scan.t_ns > x.t_accept_ns}
+    return tuple(look for look in state.looks if look.track not in shown)
+
+
+def misled(state: State) -> tuple[int, ...]:
+    """Return the numbers of changes that nobody saw and that were explained by what is a code of another."""
+    unseen = (x for x in state.lives if not x.seen and not x.settled)
+    return tuple(x.step_id for x in unseen if any(is_closed_to(state, x, scan) for scan in x.scans))
 
 
 def is_closed_to(state: State, live: Live, scan: Scan) -> bool:

@@ -203,7 +203,7 @@ def _answer(state: State, event: Tapped) -> Done:
         assert product is not None, "a product of the catalogue was offered"
         return trade.open_weighing(state, product)
     if kind == "line":
-        return _took_line(state, doubt, int(value)), ()
+        return _took_line(state, doubt, int(value))
     if kind == "help":
         return _help(state, event)
     return state, ()  # "out": it will be taken out, and that explains it
@@ -253,16 +253,23 @@ def _confirm(state: State, doubt: Doubt, product_id: str) -> Done:
     return lives.settle(state, live, trip, (line.id,)), ()
 
 
-def _took_line(state: State, doubt: Doubt, line_id: int) -> State:
-    """The shopper says which line left; staff see it where the mass says otherwise."""
+def _took_line(state: State, doubt: Doubt, line_id: int) -> Done:
+    """The shopper says which line left; staff see it where the mass says otherwise.
+
+    Of what came to light at a standstill it may be a part: what the line did not weigh stays in doubt.
+    """
     line = next((x for x in state.trip.lines if x.id == line_id), None)
     if line is None:
-        return state  # it has left the bill since: the question comes again
-    live = replace(lives.live_of_doubt(state, doubt), gone=(line,))
-    trip = basket.remove_doubt(basket.take_lines(state.trip, (line_id,), state.t_ns), doubt.id)
-    if abs(line.mass_mg + doubt.delta_mg) > state.setup.limits.residual_mg:
+        return state, ()  # it has left the bill since: the question comes again
+    live = lives.live_of_doubt(state, doubt)
+    trip = basket.take_lines(state.trip, (line_id,), state.t_ns)
+    rest_mg = line.mass_mg + doubt.delta_mg
+    if abs(rest_mg) > state.setup.limits.residual_mg:
+        if not doubt.seen:
+            trip = basket.change_doubt(trip, replace(doubt, delta_mg=rest_mg, asked=0))
+            return judge.judge(replace(state, trip=trip), replace(live, delta_mg=rest_mg))
         trip = basket.flag(trip, "mismatch")
-    return lives.settle(state, live, trip)
+    return lives.settle(state, replace(live, gone=(line,)), basket.remove_doubt(trip, doubt.id)), ()
 
 
 _ACTS: dict[str, Callable[[State, Tapped], Done]] = {

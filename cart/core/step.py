@@ -168,7 +168,7 @@ def _restored(state: State, event: Restored) -> Done:
         changed_ns=event.t_ns,
     )
     state, effects = half_weighed.taken_up(state)
-    return replace(state, lives=lives.lives_of_doubts(state)), effects
+    return lives.with_doubts_taken_up(state), effects
 
 
 # -- load ------------------------------------------------------------------------

@@ -250,7 +250,7 @@ class Shopper:
         return ""
 
     def _answer_honestly(self) -> None:
-        """Answer a question that stands in the way with what is really in the cart and not on the bill."""
+        """Answer a question with what is in the cart and not on the bill; about what left, the reverse."""
         screen = self.screen
         if screen.prompt is None:
             return
@@ -263,10 +263,11 @@ class Shopper:
         billed = Counter({line.product_id: 0 for line in screen.lines})
         for line in screen.lines:
             billed[line.product_id] += line.count
-        for product_id in sorted((self._mine - billed).elements()):
-            product = self._shelf.catalog.product(product_id)
-            if product is not None and (option := _option(screen, product)):
-                self._note(f"is asked {screen.prompt.kind}", f"answers {product.name}")
+        missing = billed - self._mine if screen.prompt.kind == "what_removed" else self._mine - billed
+        for product_id in sorted(missing.elements()):
+            wanted = self._shelf.catalog.product(product_id)
+            if wanted is not None and (option := _option(screen, wanted)):
+                self._note(f"is asked {screen.prompt.kind}", f"answers {wanted.name}")
                 self.stream.tap("answer", option)
                 self.stream.wait(lambda after: after.prompt != screen.prompt, REACT_S)
                 return

@@ -166,3 +166,13 @@ def test_what_was_unexplained_leaves_before_any_line_does():
 def test_every_verdict_says_why():
     assert "1043 g seen, 1040 g expected" in rise(1_043_000, scan(MILK)).reason
     assert "something else" in rise(1_043_000, scan(MILK)).reason
+
+
+def test_a_lot_of_the_mass_that_is_to_be_lifted_out_needs_no_question():
+    lots = (replace(line(1, PEAR, 850_000), sold_by="weight"),)
+    asked = Doubt(9, 1, 850_500, "open", 5 * S, "pear", asked=1, seen=False)
+    verdict = fall(-850_000, lots, (asked,))
+    assert verdict.accept
+    assert (verdict.best.kind, verdict.best.doubt_id) == ("returned", 9)
+    assert not fall(-850_000, lots, (replace(asked, product_id="milk"),)).accept, "whatever it is, it is no pear"
+    assert not fall(-850_000, lots, (replace(asked, seen=True),)).accept, "it was not asked to be lifted out"

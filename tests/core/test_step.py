@@ -321,6 +321,86 @@ def test_a_name_that_did_not_explain_a_change_before_a_restart_does_not_explain_
     assert [line.product_id for line in world.state.trip.lines] == ["milk"]
 
 
+def test_a_code_that_an_unseen_thing_was_taken_for_goes_to_what_lands_with_it():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    wait(world, 1_000)
+    world.tell(Standstill(0, 521_000, 300))
+    wait(world, 2_000)
+    world.feed(Sighted(world.t_ns, world.t_ns, 7, "EAN13", "9521000000025", "09521000000025", votes=3))
+    assert [line.mass_mg for line in world.state.trip.lines] == [521_000], "alone with the doubt, it explains it"
+    world.tell(Step(2, 0, 300, 519_500, 500, "standing", True))
+    assert [line.mass_mg for line in world.state.trip.lines] == [519_500]
+    assert [doubt.delta_mg for doubt in world.state.trip.doubts] == [521_000]
+
+
+def test_a_lot_that_is_named_only_after_a_restart_is_weighed_again():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    world.tell(Step(1, 0, 300, 1_037_000, 500, "standing", True))
+    world.tell(Standstill(0, 1_037_000, 300))
+    stored, seq = world.pending[-1].trip, world.pending[-1].seq
+    world = World(2)
+    world.state = initial(SETUP)
+    world.feed(Restored(5, 6, "0" * 16, stored, save_seq=seq))
+    world.tell(LoadState("ok", 0))
+    world.tell(Standstill(0, 1_037_000, 300))
+    wait(world, 1_000)
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    wait(world, 1_000)
+    assert (world.state.trip.lines, world.state.trip.prompt.kind) == ((), "weigh_again")
+
+
+def test_no_name_of_a_lot_that_waits_to_be_weighed_again_explains_another_change():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    wait(world, 1_000)
+    world.tell(Step(1, 0, 300, 1_300_000, 500, "standing", True))
+    world.tell(Standstill(0, 1_710_000, 300))
+    wait(world, 2_000)
+    for _ in range(2):  # touched twice: the list did not change
+        world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+        wait(world, 500)
+    assert [(line.product_id, line.mass_mg) for line in world.state.trip.lines] != [("pear", 410_000)]
+    assert len(world.state.trip.lines) + len(world.state.trip.doubts) == 2
+    assert sum(line.product_id == "pear" for line in world.state.trip.lines) <= 1
+
+
+def test_a_late_look_leaves_a_lot_at_what_the_standstill_weighed():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    world.tell(Step(1, 0, 300, 405_000, 4_000, "strolling", True))
+    world.tell(Standstill(0, 409_000, 300))
+    looks = (("Pear", 4_000),)
+    world.feed(Classified(world.t_ns, world.t_ns - 100 * MS, 3, looks, -1_000, -2_000, direction="in"))
+    (line,) = world.state.trip.lines
+    assert (line.mass_mg, line.settled) == (409_000, True)
+
+
+def test_a_thing_that_shows_its_code_after_it_landed_says_nothing_of_what_leaves_next():
+    rye = Product("rye", "Rye", "piece", 299, 522_000, 4_000, ("09521000000049",), label="Rye")
+    world = World(1)
+    world.state = replace(world.state, setup=replace(SETUP, catalog=Catalog("1", "EUR", [MILK, OATS, PEAR, rye])))
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    world.feed(Sighted(world.t_ns, world.t_ns, 1, "EAN13", "9521000000025", "09521000000025", votes=3))
+    world.tell(Step(1, 0, 300, 520_000, 500, "standing", True))
+    wait(world, 6_000)
+    world.tell(Step(2, 0, 300, 522_000, 500, "standing", True))
+    wait(world, 1_000)
+    world.feed(Sighted(world.t_ns, world.t_ns, 7, "EAN13", "9521000000049", "09521000000049", votes=3))
+    world.feed(Classified(world.t_ns, world.t_ns, 7, (("Rye", 6_000), ("Oats", -4_000)), -1_000, -2_000))
+    assert [line.product_id for line in world.state.trip.lines] == ["oats", "rye"]
+    wait(world, 1_000)
+    world.tell(Step(3, 0, 300, -521_000, 500, "standing", True))
+    assert [line.product_id for line in world.state.trip.lines] == ["oats", "rye"], "which of them left is asked"
+
+
 def test_a_restart_brings_the_trip_back_bit_for_bit():
     world = shopping_with_milk()
     world.feed(Sighted(world.t_ns, world.t_ns, 2, "EAN13", "9521000000025", "09521000000025"))
