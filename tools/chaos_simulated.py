@@ -165,7 +165,8 @@ class Trip:
             return
         mine, billed = Counter(piece.product.id for piece in self._shop.truth), Counter(self._shop.basket)
         removed = prompt.kind == "what_removed"
-        for product_id in sorted((billed - mine if removed else mine - billed).elements()):
+        waiting = Counter(x.product_id for x in self.cart.screen.waiting)  # named already: the list shows it
+        for product_id in sorted((billed - mine if removed else mine - billed - waiting).elements()):
             product = self._shop.shelf.find(product_id)
             for option in prompt.options:
                 if product_id == option.picture or product.name == option.name:
