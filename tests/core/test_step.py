@@ -364,9 +364,28 @@ def test_no_name_of_a_lot_that_waits_to_be_weighed_again_explains_another_change
     for _ in range(2):  # touched twice: the list did not change
         world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
         wait(world, 500)
-    assert [(line.product_id, line.mass_mg) for line in world.state.trip.lines] != [("pear", 410_000)]
-    assert len(world.state.trip.lines) + len(world.state.trip.doubts) == 2
-    assert sum(line.product_id == "pear" for line in world.state.trip.lines) <= 1
+    assert world.state.trip.lines == ()
+    assert [(doubt.delta_mg, doubt.product_id) for doubt in world.state.trip.doubts] == [
+        (1_300_000, ""),
+        (410_000, "pear"),
+    ]
+
+
+def test_what_a_line_did_not_weigh_of_what_left_unseen_stays_in_doubt():
+    world = shopping_with_milk()
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    wait(world, 6_000)
+    world.tell(LoadState("no_data", 0))
+    world.tell(LoadState("ok", 0))
+    world.tell(Standstill(0, 700_000, 300))  # the milk left while nobody weighed, and pears came
+    wait(world, 20_000)
+    prompt = world.state.trip.prompt
+    (milk,) = world.state.trip.lines
+    assert (prompt.kind, prompt.args) == ("what_removed", ("341",))
+    world.feed(Tapped(world.t_ns, taps.ANSWER, f"line:{milk.id}", prompt.id))
+    assert world.state.trip.lines == ()
+    assert [doubt.delta_mg for doubt in world.state.trip.doubts] == [700_000]
+    assert "mismatch" not in world.state.trip.flags
 
 
 def test_a_late_look_leaves_a_lot_at_what_the_standstill_weighed():
