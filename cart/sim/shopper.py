@@ -263,14 +263,19 @@ class Shopper:
         billed = Counter({line.product_id: 0 for line in screen.lines})
         for line in screen.lines:
             billed[line.product_id] += line.count
-        missing = billed - self._mine if screen.prompt.kind == "what_removed" else self._mine - billed
-        for product_id in sorted(missing.elements()):
-            wanted = self._shelf.catalog.product(product_id)
-            if wanted is not None and (option := _option(screen, wanted)):
-                self._note(f"is asked {screen.prompt.kind}", f"answers {wanted.name}")
+        waiting = Counter(x.product_id for x in screen.waiting)  # named already: the list shows it
+        removed = screen.prompt.kind == "what_removed"
+        missing = billed - self._mine if removed else self._mine - billed - waiting
+        wanted = [x for n in sorted(missing.elements()) if (x := self._shelf.catalog.product(n)) is not None]
+        asked = f"is asked {screen.prompt.kind}"
+        for product in wanted:
+            if option := _option(screen, product):
+                self._note(asked, f"answers {product.name}")
                 self.stream.tap("answer", option)
                 self.stream.wait(lambda after: after.prompt != screen.prompt, REACT_S)
                 return
+        if wanted and not removed:
+            self._note(asked, self._scan(wanted[0]) if wanted[0].gtins else self._pick(wanted[0]))
 
     # -- inside ----------------------------------------------------------------------------
 
