@@ -8,6 +8,7 @@ import os
 
 from cart import config
 from cart.commands.config import file_in_use
+from cart.edge.memory import give_back_large_blocks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watch until SIGTERM; 0 then, 4 when the camera cannot be had."""
+    give_back_large_blocks()
     settings = config.load(file_in_use(args.config))
     # One core is for the daemon: numpy's products here are too small to gain from threads. Set before numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
