@@ -64,7 +64,7 @@ class Agreement(NamedTuple):
 class Calibration:
     """Numbers fitted by cross-validation over the training photos; see tools/training/fitting.py.
 
-    scale               cosine to logit
+    sharpness           logits by which a product falls per unit of distance from its mean (see `logits`)
     outlier             share of photos that the softmax is wrong about however sure it is, 0 to 1
     none_weight         weight of the largest cosine in the log odds that a photo shows no known product
     none_offset         the same's constant, for even odds beforehand
@@ -73,7 +73,7 @@ class Calibration:
     disagree_millinat   up to here it disagrees
     """
 
-    scale: float
+    sharpness: float
     outlier: float
     none_weight: float
     none_offset: float
@@ -204,11 +204,23 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(lengths, 1e-12)
 
 
+def logits(cosines: np.ndarray, sharpness: float) -> np.ndarray:
+    """Return ln P per label up to a constant of each photo, of cosines (..., labels).
+
+    It falls with the distance of the photo from the class mean, both at length 1, and not with the square of it, as
+    the cosine itself would: looks of a product that nobody learnt lie farther out than a bell curve allows. Between
+    two siblings the one that is nearly hit counts for more so (docs/CLASSIFIER.md, "Distance, not cosine").
+    """
+    # A cosine with an enrolled mean times its gain may be more than 1.
+    squares = np.maximum(2.0 - 2.0 * cosines.astype(np.float64), 0.0)
+    return -sharpness * np.sqrt(squares)
+
+
 def log_posteriors(cosines: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Return ln P per label and, last, for none, of cosines (..., labels)."""
     # In logarithms throughout: a probability that rounds to 0 would be infinite evidence.
-    logits = cosines.astype(np.float64) * calibration.scale
-    among = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    each = logits(cosines, calibration.sharpness)
+    among = each - np.logaddexp.reduce(each, axis=-1, keepdims=True)
     if calibration.outlier > 0.0:
         # A photo may mislead however sure the softmax is: mix in a share of "could be anything".
         even = math.log(calibration.outlier / cosines.shape[-1])

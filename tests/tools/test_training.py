@@ -116,12 +116,12 @@ def classify_unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def test_the_scale_is_small_where_cosines_mislead_and_large_where_they_do_not():
+def test_the_sharpness_is_small_where_cosines_mislead_and_large_where_they_do_not():
     classes = np.arange(200) % 4
     right = np.eye(4)[classes] * 0.5
     wrong = right.copy()
     wrong[::3] = np.roll(wrong[::3], 1, axis=1)
-    assert fitting.best_scale(wrong, classes)[1] < fitting.best_scale(right, classes)[1]
+    assert fitting.best_sharpness(wrong, classes)[1] < fitting.best_sharpness(right, classes)[1]
 
 
 def test_one_percent_of_true_labels_and_of_wrong_ones_cross_the_limits():

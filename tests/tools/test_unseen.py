@@ -73,6 +73,19 @@ def test_strangers_of_an_unknown_group_are_told_apart_better_than_siblings(fitte
     assert fitted.facts["auroc_groups"] >= fitted.facts["auroc_siblings"]
 
 
+def test_strangers_are_told_from_known_products_of_their_own_split(data):
+    second = Statistics.of(*data.apart_train.stacked(data.learnt))
+    found = unseen.Strangers.met(data, second, 0.1)
+    held, siblings, groups = found.of_train
+    clear = np.where(np.arange(len(found.known)) < held, 0.9, 0.1)
+    facts = dataclasses.replace(
+        found, known=clear, siblings=np.full(len(found.siblings), 0.5), groups=np.full(len(found.groups), 0.5)
+    ).facts()
+    for kind, of_train, total in (("siblings", siblings, found.siblings), ("groups", groups, found.groups)):
+        assert (facts[f"auroc_{kind}_train"], facts[f"auroc_{kind}_val"]) == (1.0, 0.0)
+        assert (facts[f"strangers_{kind}_train"], facts[f"strangers_{kind}_val"]) == (of_train, len(total) - of_train)
+
+
 def test_what_no_photo_shows_is_not_shown_instead_of_a_number_that_is_none():
     found = unseen.Unseen(np.eye(3), np.arange(3), np.ones(3, bool))
     assert unseen._top1(found, found.val) == 1.0

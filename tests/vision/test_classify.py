@@ -16,7 +16,7 @@ from cart.vision import classify, scanned
 from cart.vision.classify import INPUT_SIDE_PX, NONE, Calibration, Head, log_posteriors, preprocess
 
 CALIBRATION = Calibration(
-    scale=10.0,
+    sharpness=10.0,
     outlier=0.0,
     none_weight=-8.0,
     none_offset=4.0,
@@ -81,7 +81,7 @@ def test_verdicts_change_exactly_at_their_limits(millinat, expected):
 
 
 def test_evidence_beyond_all_doubt_is_clipped_not_infinite(head):
-    certain = dataclasses.replace(head, calibration=dataclasses.replace(CALIBRATION, scale=1e5))
+    certain = dataclasses.replace(head, calibration=dataclasses.replace(CALIBRATION, sharpness=1e5))
     for label, expected in (("Apple", LIMIT_MILLINAT), ("Milk", -LIMIT_MILLINAT)):
         found = scanned.agreement(certain, APPLE_AND_A_BIT_OF_LEEK[None], label)
         assert found.log_likelihood_millinat == expected
@@ -90,9 +90,25 @@ def test_evidence_beyond_all_doubt_is_clipped_not_infinite(head):
 
 def test_an_outlier_share_bounds_how_sure_one_photo_can_be():
     cosines = np.array([1.0, 0.0, 0.0])
-    doubting = dataclasses.replace(CALIBRATION, scale=1e3, outlier=0.03)
+    doubting = dataclasses.replace(CALIBRATION, sharpness=1e3, outlier=0.03)
     p = np.exp(log_posteriors(cosines, doubting))[:-1]
     assert (p / p.sum())[1] == pytest.approx(0.01)
+
+
+def test_logits_fall_with_the_distance_between_photo_and_mean():
+    draw = np.random.default_rng(7)
+    photo, means = classify.unit(draw.normal(size=5)), classify.unit(draw.normal(size=(4, 5)))
+    expected = [-3.0 * np.linalg.norm(photo - mean) for mean in means]
+    assert classify.logits(means @ photo, 3.0) == pytest.approx(expected)
+
+
+def test_of_two_siblings_a_photo_says_more_the_nearer_it_is_to_one():
+    near, far = (classify.logits(np.array(cosines), 10.0) for cosines in ([0.95, 0.85], [0.35, 0.25]))
+    assert near[0] - near[1] > 2 * (far[0] - far[1]) > 0
+
+
+def test_an_enrolled_mean_with_its_gain_is_no_nearer_than_at_hand():
+    assert classify.logits(np.array([1.0, 1.2]), 10.0).tolist() == [0.0, 0.0]
 
 
 def test_many_photos_at_once_give_what_each_gives_alone(head):
@@ -110,8 +126,8 @@ def test_an_embedding_of_zeros_is_answered_with_finite_numbers(head):
     st.floats(0.1, 1e6),
     st.sampled_from((0.0, 0.01, 0.5)),
 )
-def test_probabilities_always_add_up_to_one(cosines, scale, outlier):
-    calibration = dataclasses.replace(CALIBRATION, scale=scale, outlier=outlier)
+def test_probabilities_always_add_up_to_one(cosines, sharpness, outlier):
+    calibration = dataclasses.replace(CALIBRATION, sharpness=sharpness, outlier=outlier)
     logs = log_posteriors(np.array(cosines), calibration)
     assert np.isfinite(logs).all()
     assert np.exp(logs).sum() == pytest.approx(1.0)

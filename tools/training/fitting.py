@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from cart.vision.bench.figures import UNKNOWN
-from cart.vision.classify import Calibration, agreement_millinats, log_posteriors, normalised, unit
+from cart.vision.classify import Calibration, agreement_millinats, log_posteriors, logits, normalised, unit
 from cart.vision.head_file import RANK
 from cart.vision.head_fit import DIMENSIONS, Habits, Statistics, Whitening, fit
 
 LOOKS = 5
 SHRINKAGES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
-SCALES = np.geomspace(5.0, 60.0, 100)
+SHARPNESSES = np.geomspace(5.0, 60.0, 100)
 # Not 0: photos in the thousands cannot show that fewer than one in 2,000 misleads, however well 0 fits them.
 OUTLIERS = np.array([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08])
 FALSE_ALARMS = 0.01
@@ -51,17 +51,17 @@ def fits(vectors: np.ndarray, classes: np.ndarray, shrinkages: tuple[float, ...]
         yield fit(statistics, Habits(shrinkage), DIMENSIONS)
 
 
-def best_scale(cosines: np.ndarray, classes: np.ndarray) -> tuple[float, float, float]:
-    """Return the smallest mean negative log-likelihood, in nats, and the scale and outlier share that reach it."""
+def best_sharpness(cosines: np.ndarray, classes: np.ndarray) -> tuple[float, float, float]:
+    """Return the smallest mean negative log-likelihood, in nats, and the sharpness and outlier share that reach it."""
     rows, count = np.arange(len(classes)), cosines.shape[1]
     best = (np.inf, 0.0, 0.0)
-    for scale in SCALES:
-        logits = cosines * scale
-        true = np.exp(logits[rows, classes] - np.logaddexp.reduce(logits, axis=1))
+    for sharpness in SHARPNESSES:
+        each = logits(cosines, sharpness)
+        true = np.exp(each[rows, classes] - np.logaddexp.reduce(each, axis=1))
         mixed = (1.0 - OUTLIERS)[:, None] * true + OUTLIERS[:, None] / count
         losses = -np.log(mixed).mean(axis=1)
         index = int(losses.argmin())
-        best = min(best, (float(losses[index]), significant(scale), float(OUTLIERS[index])))
+        best = min(best, (float(losses[index]), significant(sharpness), float(OUTLIERS[index])))
     return best
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from cart.vision.bench import swaps
 from cart.vision.bench.figures import UNKNOWN, auroc, calibration_error, random_folds
-from cart.vision.classify import Calibration
+from cart.vision.classify import Calibration, logits
 from cart.vision.head_file import RANK
 from cart.vision.head_fit import DIMENSIONS, ENROLMENT_PHOTOS, Habits, Statistics, Whitening, fit
 from tools.training.apart import Apart
@@ -24,7 +24,7 @@ from tools.training.fitting import (
     LOOKS,
     SHRINKAGES,
     Views,
-    best_scale,
+    best_sharpness,
     fits,
     logistic,
     look_folds,
@@ -93,16 +93,16 @@ def fit_head(data: Embedded, groups: np.ndarray, progress: Callable[[str], None]
     second = Statistics.of(*data.apart_train.stacked(data.learnt), len(data.apart_train.vectors), RANK)
     progress("choosing the shrinkage on photos that nobody learnt")
     tried = {shrinkage: unseen(data, shipped, second, shrinkage) for shrinkage in SHRINKAGES}
-    loss = {shrinkage: best_scale(found.cosines, found.classes)[0] for shrinkage, found in tried.items()}
+    loss = {shrinkage: best_sharpness(found.cosines, found.classes)[0] for shrinkage, found in tried.items()}
     shrinkage = min(loss, key=loss.__getitem__)
     found = tried[shrinkage]
-    # The scale is the shipped backbone's own: the second one is less sure, and rightly so.
-    nll, scale, outlier = best_scale(found.cosines[found.val], found.classes[found.val])
+    # The sharpness is the shipped backbone's own: the second one is less sure, and rightly so.
+    nll, sharpness, outlier = best_sharpness(found.cosines[found.val], found.classes[found.val])
 
     progress("meeting strangers, and enrolling them")
     strangers = Strangers.met(data, second, shrinkage)
     offset, weight = logistic(strangers.known, strangers.both)
-    calibration = Calibration(scale, outlier, weight, offset, NONE_PRIOR, 0, 0)
+    calibration = Calibration(sharpness, outlier, weight, offset, NONE_PRIOR, 0, 0)
     disagree, agree = verdict_limits(found.cosines, found.classes, calibration)
     calibration = replace(calibration, agree_millinat=agree, disagree_millinat=disagree)
     habits = Habits(shrinkage, strangers.gain, strangers.duplicate_cosine)
@@ -137,14 +137,14 @@ def unseen(data: Embedded, shipped: Statistics, second: Statistics, shrinkage: f
 
 
 def ece_cross(cosines: np.ndarray, classes: np.ndarray) -> float:
-    """Return the expected calibration error with the scale from four fifths of the photos, tried on the rest."""
+    """Return the expected calibration error with the sharpness from four fifths of the photos, tried on the rest."""
     folds = random_folds(classes, swaps.FOLDS)
     confidence = np.zeros(len(classes))
     for fold in range(swaps.FOLDS):
         rest = folds != fold
-        _, scale, outlier = best_scale(cosines[rest], classes[rest])
-        logits = scale * cosines[~rest]
-        chances = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+        _, sharpness, outlier = best_sharpness(cosines[rest], classes[rest])
+        each = logits(cosines[~rest], sharpness)
+        chances = np.exp(each - np.logaddexp.reduce(each, axis=1, keepdims=True))
         confidence[~rest] = (1.0 - outlier) * chances.max(axis=1) + outlier / cosines.shape[1]
     return calibration_error(confidence, cosines.argmax(axis=1) == classes)
 
@@ -173,8 +173,9 @@ def widened(head: Whitening, vectors: np.ndarray, apart: Apart, classes: int) ->
 class Strangers:
     """What becomes of products that the second backbone never saw, before and after they are enrolled.
 
-    known             largest cosine of each unseen photo of a known product
-    siblings, groups  the same of each photo of a stranger, whose group is known, or is not
+    known             largest cosine of each unseen photo of a known product: held looks, then val
+    siblings, groups  the same of each photo of a stranger, whose group is known, or is not: of train, then of val
+    of_train          how many photos of each of these three are of train
     enrolled_looks    (photos, 2) true class and likeliest, after enrolment from ten photos of other looks
     enrolled_val      the same of val photos, after enrolment from ten train photos
     gain              cosine with a mean of a whole training set over that with a mean of ten photos, >= 1
@@ -185,6 +186,7 @@ class Strangers:
     known: np.ndarray
     siblings: np.ndarray
     groups: np.ndarray
+    of_train: tuple[int, int, int]
     enrolled_looks: np.ndarray
     enrolled_val: np.ndarray
     gain: float
@@ -223,6 +225,7 @@ class Strangers:
             largest((train, held), (val, np.isin(val.classes, apart.known))),
             largest(*photos_of(apart.siblings)),
             largest(*photos_of(apart.groups)),
+            (int(held.sum()), *(int(np.isin(train.classes, kind).sum()) for kind in (apart.siblings, apart.groups))),
             _with_gain(looks, gain, order, len(apart.known)),
             np.stack([val.classes[seen], order[found]], axis=1),
             gain,
@@ -240,6 +243,8 @@ class Strangers:
             "strangers_known": len(self.known),
             "auroc_siblings": auroc(self.known, self.siblings),
             "auroc_groups": auroc(self.known, self.groups),
+            **self._by_split("siblings", self.siblings, self.of_train[1]),
+            **self._by_split("groups", self.groups, self.of_train[2]),
             "enrolled_looks": len(looks),
             "enrolled_looks_top1": float(looks.mean()) if len(looks) else None,
             "enrolled_val": len(val),
@@ -248,6 +253,18 @@ class Strangers:
             "duplicate_cosine": self.duplicate_cosine,
             "duplicates_found": float((self.duplicates >= self.duplicate_cosine).mean()),
         }
+
+    def _by_split(self, kind: str, strange: np.ndarray, of_train: int) -> Facts:
+        """Return how strangers are told from known products within train and within val.
+
+        The two differ in how near their photos come to what was learnt, whatever they show, so mixing them blurs it.
+        """
+        result: Facts = {}
+        split_known = np.split(self.known, [self.of_train[0]])
+        for split, known, mine in zip(("train", "val"), split_known, np.split(strange, [of_train]), strict=True):
+            result[f"strangers_{kind}_{split}"] = len(mine)
+            result[f"auroc_{kind}_{split}"] = auroc(known, mine) if len(mine) and len(known) else None
+        return result
 
 
 Enrolled = tuple[np.ndarray, np.ndarray]
