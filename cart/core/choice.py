@@ -34,7 +34,7 @@ class Hypothesis:
     products: tuple[str, ...] = ()
     scans: tuple[int, ...] = ()
     lines: tuple[int, ...] = ()
-    doubt_id: int = 0
+    doubts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from itertools import product as pairs
 from math import isqrt
 
 from cart.core.catalog import WEIGHT, Catalog, Product
@@ -48,6 +49,7 @@ SCALE_FLOOR_MG = 1_500  # corner error and creep that the step's own sigma does 
 GAIN_PER_MILLE = 1  # calibration error
 
 UNDONE, OWN_UNDONE = "what was unexplained is undone", "the shopper's own thing is undone"
+BOTH_UNDONE = "two that were unexplained are undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,12 @@ def judge_fall(
     found = [
         *_taken(change, lines, looks, catalog),
         *_returns(change, doubts),
+        *_undone_together(change, lines, doubts),
         *_partial_returns(change, doubts),
     ]
     unknown = Hypothesis("unknown", PRIOR_UNKNOWN_TAKEN - ln_millinat(SPAN_MG), "something else")
     by_id = {line.id: line for line in lines}
-    asked_out = frozenset(doubt.product_id for doubt in doubts if _is_asked_out(doubt))
+    asked_out = tuple(doubt for doubt in doubts if _is_asked_out(doubt))
     return choose(merged([*found, unknown], lambda h: _same_bill_now(h, by_id, asked_out)), costs)
 
 
@@ -207,7 +210,22 @@ def _returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
         score = PRIOR_ASKED_OUT if _is_asked_out(doubt) else PRIOR_DOUBT_BACK
         score += mass_millinat(change.delta_mg + doubt.delta_mg, sigma_mg)
         words = OWN_UNDONE if doubt.kind == "own" else UNDONE
-        yield Hypothesis("returned", score, words, doubt_id=doubt.id)
+        yield Hypothesis("returned", score, words, doubts=(doubt.id,))
+
+
+def _undone_together(change: Change, lines: tuple[Line, ...], doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
+    """What nobody saw land left with more: one thing may have been found in two parts, or have a part on a line."""
+    unseen = [doubt for doubt in doubts if doubt.delta_mg > 0 and not doubt.seen and doubt.kind != "own"]
+    for first, second in combinations(unseen, 2):
+        sigma_mg = _root_of_squares(_two_weighings_mg(change), first.sigma_mg, second.sigma_mg)
+        score = PRIOR_PAIR_TAKEN + mass_millinat(change.delta_mg + first.delta_mg + second.delta_mg, sigma_mg)
+        score += PRIOR_ASKED_OUT if _is_asked_out(first) or _is_asked_out(second) else 0
+        yield Hypothesis("returned", score, BOTH_UNDONE, doubts=(first.id, second.id))
+    for line, doubt in pairs(lines, unseen):
+        off_mg = change.delta_mg + line.mass_mg + doubt.delta_mg
+        score = PRIOR_PAIR_TAKEN + mass_millinat(off_mg, _root_of_squares(_two_weighings_mg(change), doubt.sigma_mg))
+        words = f"{abs(off_mg) // 1000} g off what the scale saw arrive and what was unexplained"
+        yield Hypothesis("taken", score, words, lines=(line.id,), doubts=(doubt.id,))
 
 
 def _is_asked_out(doubt: Doubt) -> bool:
@@ -222,7 +240,7 @@ def _partial_returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypo
         rest_mg = doubt.delta_mg + change.delta_mg
         if doubt.kind != "own" and rest_mg > REST_MG_MIN + 5 * change.sigma_mg:
             score = PRIOR_PART_BACK - ln_millinat(SPAN_MG)
-            yield Hypothesis("partly", score, "a hand let go", doubt_id=doubt.id)
+            yield Hypothesis("partly", score, "a hand let go", doubts=(doubt.id,))
 
 
 def _looks_alone(
@@ -273,7 +291,7 @@ def _same_bill_in_the_end(hypothesis: Hypothesis, catalog: Catalog) -> tuple[obj
     return (hypothesis.kind, hypothesis.products, hypothesis.scans)
 
 
-def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line], asked_out: frozenset[str]) -> tuple[object, ...]:
+def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line], asked_out: tuple[Doubt, ...]) -> tuple[object, ...]:
     """Two lines of the same price by piece need no question: either may leave.
 
     Nor a lot of the same mass as the one that is to be lifted out: one of them stays, and is paid for by its mass.
@@ -281,8 +299,12 @@ def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line], asked_out: fr
     if hypothesis.kind != "taken":
         return (hypothesis.kind, hypothesis.words)
     gone = [by_id[line_id] for line_id in hypothesis.lines]
-    if len(gone) == 1 and gone[0].sold_by == WEIGHT and gone[0].product_id in asked_out:
-        return ("returned", UNDONE)
+    if len(gone) == 1 and gone[0].sold_by == WEIGHT:
+        named = {doubt.product_id for doubt in asked_out if doubt.id not in hypothesis.doubts}
+        if gone[0].product_id in named:
+            return ("returned", BOTH_UNDONE if hypothesis.doubts else UNDONE)
+    if hypothesis.doubts:
+        return ("taken", hypothesis.lines, hypothesis.doubts)
     if any(line.sold_by == WEIGHT for line in gone):
         return ("taken", hypothesis.lines)
     return ("taken", len(gone), sum(line.amount_minor for line in gone))

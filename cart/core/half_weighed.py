@@ -39,10 +39,9 @@ def foreseen(state: State) -> tuple[int | None, int]:
 
 def _ahead(state: State, live: Live) -> tuple[int, int]:
     """Return what the final weighing of this change will add to the first one, and how far its pieces may be off."""
-    if live.gone:
-        return -sum(line.mass_mg for line in live.gone) - live.delta_mg, 0
-    if live.cleared:
-        return -sum(doubt.delta_mg for doubt in live.cleared) - live.delta_mg, 0
+    if live.gone or live.cleared:
+        left_mg = sum(line.mass_mg for line in live.gone) + sum(doubt.delta_mg for doubt in live.cleared)
+        return -left_mg - live.delta_mg, 0
     products = [state.setup.catalog.product(x.product_id) for x in state.trip.lines if x.id in live.lines]
     pieces = [x for x in products if x is not None and x.sold_by != WEIGHT]
     if not pieces:

@@ -180,7 +180,7 @@ def _key(verdict: Verdict, suspect: str, *, slight: bool) -> tuple[str, ...]:
     if not verdict.accept:
         return SLIGHT if slight else (*UNKNOWN, suspect)
     best = verdict.best
-    numbers = (*best.scans, *best.lines, best.doubt_id)
+    numbers = (*best.scans, *best.lines, *best.doubts)
     return (best.kind, *best.products, *(f"#{number}" for number in numbers))
 
 
@@ -216,11 +216,11 @@ def _apply(state: State, live: Live, verdict: Verdict, suspect: str) -> tuple[St
     if not verdict.accept:
         return _doubt(state, live, suspect, verdict.reason)
     if best.kind == "returned":
-        return _clear_doubt(state, live, best.doubt_id)
+        return _clear_doubts(state, live, best.doubts)
     if best.kind == "partly":
-        return _lessen_doubt(state, live, best.doubt_id)
+        return _lessen_doubt(state, live, best.doubts[0])
     if best.kind == "taken":
-        return _take(state, live, best.lines)
+        return _clear_doubts(*_take(state, live, best.lines), best.doubts)
     trip = state.trip
     back = tuple(x for x in trip.gone if best.kind == "put_back" and x.line.id in best.lines)
     trip = replace(trip, gone=tuple(x for x in trip.gone if x not in back))
@@ -252,20 +252,24 @@ def _take(state: State, live: Live, ids: tuple[int, ...]) -> tuple[State, Live]:
     return replace(state, trip=basket.take_lines(state.trip, ids, state.t_ns)), replace(live, gone=taken)
 
 
-def _clear_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
-    doubt = basket.doubt_of(state.trip, doubt_id)
-    assert doubt is not None
-    trip = basket.remove_doubt(state.trip, doubt_id)
+def _clear_doubts(state: State, live: Live, ids: tuple[int, ...]) -> tuple[State, Live]:
+    doubts = tuple(doubt for doubt in state.trip.doubts if doubt.id in ids)
+    if not doubts:
+        return state, live
+    trip = state.trip
+    for doubt in doubts:
+        trip = basket.remove_doubt(trip, doubt.id)
     named: tuple[int, ...] = ()
-    product = _lifted(state, doubt)
-    if product is not None and not doubt.seen and doubt.delta_mg > 0:  # lifted out to be weighed again: it comes back
+    product = _lifted(state, doubts[0])
+    total = replace(doubts[0], delta_mg=sum(doubt.delta_mg for doubt in doubts))
+    if product is not None and not total.seen and total.delta_mg > 0:  # lifted out to be weighed again: it comes back
         named = basket.first_named(trip, product.id)
-        trip = basket.use_scans(basket.await_back(trip, doubt, product, state.t_ns, live.step_id), named)
+        trip = basket.use_scans(basket.await_back(trip, total, product, state.t_ns, live.step_id), named)
     others = tuple(
-        replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id == doubt_id else x for x in state.lives
+        replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id in ids else x for x in state.lives
     )
     used = tuple(scan for scan in state.trip.scans if scan.id in named)
-    return replace(state, trip=trip, lives=others), replace(live, cleared=(doubt,), scans=used)
+    return replace(state, trip=trip, lives=others), replace(live, cleared=doubts, scans=used)
 
 
 def _lifted(state: State, doubt: Doubt) -> Product | None:

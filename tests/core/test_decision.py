@@ -160,7 +160,7 @@ def test_what_was_unexplained_leaves_before_any_line_does():
     doubt = Doubt(9, 1, 700_000, "open", 5 * S)
     verdict = fall(-700_500, (line(1, MILK),), (doubt,))
     assert verdict.accept
-    assert (verdict.best.kind, verdict.best.doubt_id) == ("returned", 9)
+    assert (verdict.best.kind, verdict.best.doubts) == ("returned", (9,))
 
 
 def test_every_verdict_says_why():
@@ -173,6 +173,27 @@ def test_a_lot_of_the_mass_that_is_to_be_lifted_out_needs_no_question():
     asked = Doubt(9, 1, 850_500, "open", 5 * S, "pear", asked=1, seen=False)
     verdict = fall(-850_000, lots, (asked,))
     assert verdict.accept
-    assert (verdict.best.kind, verdict.best.doubt_id) == ("returned", 9)
+    assert (verdict.best.kind, verdict.best.doubts) == ("returned", (9,))
     assert not fall(-850_000, lots, (replace(asked, product_id="milk"),)).accept, "whatever it is, it is no pear"
     assert not fall(-850_000, lots, (replace(asked, seen=True),)).accept, "it was not asked to be lifted out"
+
+
+def test_one_thing_that_was_found_in_two_parts_leaves_whole():
+    parts = (
+        Doubt(9, 1, 411_000, "open", 5 * S, "pear", asked=1, seen=False),
+        Doubt(10, 2, 440_000, "open", 6 * S, seen=False),
+    )
+    verdict = fall(-850_000, (line(1, MILK),), parts)
+    assert verdict.accept
+    assert (verdict.best.kind, verdict.best.doubts) == ("returned", (9, 10))
+    lots = (replace(line(1, PEAR, 410_000), sold_by="weight"),)
+    assert fall(-850_000, lots, parts).best.kind == "returned", "one lot of pears is as good as the other"
+    seen = tuple(replace(doubt, seen=True) for doubt in parts)
+    assert not fall(-850_000, (line(1, MILK),), seen).accept, "two things that were seen to land are two things"
+
+
+def test_a_thing_leaves_with_the_part_of_it_that_came_to_light_later():
+    part = Doubt(9, 1, 50_000, "open", 5 * S, seen=False)
+    verdict = fall(-570_500, (line(1, MILK), line(2, OATS)), (part,))
+    assert verdict.accept
+    assert (verdict.best.kind, verdict.best.lines, verdict.best.doubts) == ("taken", (2,), (9,))
