@@ -160,7 +160,8 @@ def _correlations(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     products = (
         windows @ templates.reshape(-1, length).T / np.sqrt(np.maximum(spread, _NOISE_LEVELS**2 * length))[:, None]
     )
-    best = products.reshape(len(windows), 4, -1).max(axis=2).T
+    # The best of nine finders, all windows at once: window by window takes five times as long.
+    best = np.ascontiguousarray(products.T).reshape(4, -1, len(windows)).max(axis=1)
     return best[::2], best[1::2]
 
 

@@ -50,8 +50,8 @@ def find_regions(grey: np.ndarray, count: int = REGIONS_MAX) -> list[Region]:
     if min(height, width) < SHRINK * _LENGTH_MIN:
         return []
     xx, yy, xy = _structure(grey)
-    energy = xx + yy
-    coherence = np.sqrt((xx - yy) ** 2 + 4 * xy * xy)
+    energy, difference = xx + yy, xx - yy
+    coherence = np.sqrt(difference**2 + 4 * xy * xy)
     # The strongest hundredth of the picture sets the scale; a plain maximum would follow one glint. Averaged as the
     # energies are, every fourth tells as much as all.
     sample = energy[::2, ::2]
@@ -68,7 +68,7 @@ def find_regions(grey: np.ndarray, count: int = REGIONS_MAX) -> list[Region]:
         window = np.s_[y : y + h, x : x + w]
         inside = numbers[window] == label
         strength = area * math.sqrt(float(energy[window][inside].mean()))
-        angle = 0.5 * math.atan2(2 * float(xy[window][inside].sum()), float((xx - yy)[window][inside].sum()))
+        angle = 0.5 * math.atan2(2 * float(xy[window][inside].sum()), float(difference[window][inside].sum()))
         found.append((strength, _padded(x, y, w, h, math.degrees(angle), grey.shape)))
     found.sort(key=lambda item: -item[0])
     return [region for _, region in found[:count]]
