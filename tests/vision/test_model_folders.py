@@ -97,7 +97,7 @@ HEADS = [
     with_head(means=lambda array: array[:, :-1]),
     with_head(centre=lambda array: array * np.float16(np.nan)),
     with_head(means=lambda array: None),
-    with_head(scale=lambda array: np.array(np.nan)),
+    with_head(sharpness=lambda array: np.array(np.nan)),
     with_head(none_weight=lambda array: np.array(-np.inf)),
     with_head(none_prior=lambda array: np.array(0.0)),
     with_labels(lambda rows: [row | {"label": "same"} for row in rows]),
