@@ -32,8 +32,8 @@ CLASSIFIER_FAULTS: dict[str, FaultText] = {
     ),
     "MODEL-HASH": FaultText(
         "a model file is damaged, or not the one its manifest names",
-        ("an interrupted update", "a file was replaced by hand"),
-        "install the package again, then: cart doctor",
+        ("an interrupted update", "an enrolled model that was made before an update", "a file was replaced by hand"),
+        'point [classifier] model_dir at the package\'s model (""); if that is it: install the package again',
         EXIT_CONFIGURATION,
     ),
     "MODEL-MISSING": FaultText(

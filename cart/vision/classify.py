@@ -137,6 +137,8 @@ class Head:
         numbers = (self.centre, self.projection, self.means, np.array(astuple(self.calibration)))
         if not all(np.isfinite(array).all() for array in numbers):
             raise ValueError("a number that is none")
+        if self.calibration.sharpness <= 0:
+            raise ValueError("the farther a mean is the likelier, by this sharpness")
         self.log_likelihoods(np.ones(size, np.float32))
 
     def cosines(self, embedding: np.ndarray) -> np.ndarray:

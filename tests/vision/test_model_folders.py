@@ -98,6 +98,7 @@ HEADS = [
     with_head(centre=lambda array: array * np.float16(np.nan)),
     with_head(means=lambda array: None),
     with_head(sharpness=lambda array: np.array(np.nan)),
+    with_head(sharpness=lambda array: -array),
     with_head(none_weight=lambda array: np.array(-np.inf)),
     with_head(none_prior=lambda array: np.array(0.0)),
     with_labels(lambda rows: [row | {"label": "same"} for row in rows]),
