@@ -11,7 +11,7 @@ apart     what a second backbone does without, to measure strangers and limits
 reviewed  pictures that people have named, as further photos
 tflite    such a network as an int8 TFLite file (the only user of flatbuffers)
 reference the same int8 arithmetic in numpy, to check that file against
-fitting   the head's parts: folds, scale, limits
+fitting   the head's parts: folds, sharpness, limits
 unseen    all that is chosen, on photos that neither head nor backbone learnt; strangers and enrolment
 card      the model card, written from the figures of `cart.vision.bench`, one definition for the bench and for training
 report    the same with the misses as pictures

@@ -43,7 +43,7 @@ ON_TEST = {
     "auroc_drawn": 0.74,
 }
 DEPARTMENTS_ON_TEST = "0.92 to 0.98"
-"""What the design's prototype of this method reached on the 2,485 photos of test: read there, not measured here."""
+"""This and ON_TEST: what the design's prototype of this method reached on the 2,485 photos of test; read there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ def pictures(data: Path, chosen: Photos) -> np.ndarray:
 def measured(train: Frozen, val: Frozen, labels: Labels) -> dict[str, float]:
     """Return the figures of the method on val, under the keys of ROWS, and "auroc_DEPARTMENT" for each.
 
-    Scale and limit come from val itself, as they did where the method's figures on test come from.
+    Sharpness and limit come from val itself, as they did where the method's figures on test come from.
     """
     whitening = fit(Statistics.of(train.vectors, train.photos.classes), Habits(SHRINKAGE))
     cosines = whitening.cosines(val.vectors)
