@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from cart.core.weight_inertia import Inertia
+from cart.core.weight_inertia import Inertia, forgotten
 from cart.core.weight_noise import BOXES, Track
 from cart.core.weight_slope import Slope
 from cart.core.weight_values import STANDING, Step
@@ -50,6 +50,7 @@ class Detector:
 
     position   of the newest reading
     clear      first position that windows may reach back to
+    landed     last position at which a change was believed to be; windows that end before it end in another load
     pulled     last position of standing at which the cart was felt being set going, which pulls at the gauges sideways
     stirred    last position at which the load was away from its level: the noise is not learned from there
     level_ug   what the load rests at, None before the first rest;  level_mg2: its variance
@@ -57,7 +58,8 @@ class Detector:
     anchored   the level was seen at this standstill; before that it does not drift, and larger steps are asked for
     settled    at this standstill it is known what the accelerometer reads at rest
     tilt_mg    what the cart's tilt at this standstill adds to its weight
-    held_ug    what was too small to be told and lies in the level while a change is open
+    held_ug    what was too small to be told and lies in the level while a change is open;  held_mg2: its variance
+    carried_ug the same that was kept out of changes which are final, until it is told;  carried_mg2: its variance
     uneasy     readings since the load was last near its level in which it trembled, before any change is believed
     shocked    position of a shock that is not judged yet, 0 for none
     jammed     the moving mass disagrees with the static one
@@ -71,6 +73,7 @@ class Detector:
     slope: Slope = Slope()  # noqa: RUF009 (a frozen value)
     position: int = -1
     clear: int = 0
+    landed: int = 0
     pulled: int = -1
     stirred: int = 0
     level_ug: int | None = None
@@ -84,6 +87,9 @@ class Detector:
     settled: bool = True
     tilt_mg: int = 0
     held_ug: int = 0
+    held_mg2: int = 0
+    carried_ug: int = 0
+    carried_mg2: int = 0
     uneasy: int = 0
     shocked: int = 0
     jammed: bool = False
@@ -102,9 +108,10 @@ def interrupted(detector: Detector) -> Detector:
         detector,
         raw=gone,
         corrected=gone_corrected,
-        inertia=replace(detector.inertia, history=()),
+        inertia=forgotten(detector.inertia),
         slope=replace(detector.slope, running=(0, 0, 0), blocks=()),
         clear=detector.position + 1,
+        landed=detector.position + 1,
         runs=(0,) * len(BOXES),
         anchored=False,
         settled=False,

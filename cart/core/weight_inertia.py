@@ -23,6 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cart.core.weight_noise import BLOCK, FAST_BOX, SWING_BOX, SWING_CENTRE, SWING_SPAN, Smoothing, Track
+from cart.core.weight_sway import UNFELT, USUAL_SHARE, Sway
 
 ONE_G_UG = 1_000_000
 
@@ -47,6 +48,7 @@ class Inertia:
     blocks    learned from so far, at most MEMORY_BLOCKS
     moving_mg mass that moves, platform and goods: c0;  0 before the first
     slope_ppm c1 / c0;  bend_ppm: c2 / c0
+    sway      what is felt along the cart, and what the load reads of it
     """
 
     history: tuple[int, ...] = ()
@@ -58,6 +60,7 @@ class Inertia:
     moving_mg: int = 0
     slope_ppm: int = 0
     bend_ppm: int = 0
+    sway: Sway = Sway()  # noqa: RUF009 (a frozen value)
 
 
 class Corrected:
@@ -69,33 +72,44 @@ class Corrected:
     __slots__ = (
         "_bend",
         "_felt",
+        "_fore",
         "_load",
         "_offset",
         "_rest",
         "_slope",
         "_squares",
+        "_sway",
         "count",
         "first",
         "moving_mg",
         "platform_mg",
     )
 
-    def __init__(self, track: Track, load: Smoothing, inertia: Inertia, vertical: list[int], platform_mg: int) -> None:
-        """Join the windows of the load with the accelerations `vertical` of its new readings."""
+    def __init__(
+        self,
+        track: Track,
+        load: Smoothing,
+        inertia: Inertia,
+        vertical: list[int],
+        platform_mg: int,
+        fore: list[int] | None = None,
+    ) -> None:
+        """Join the windows of the load with the accelerations of its new readings, `vertical` and along the cart."""
         self._load, self._felt = load, Smoothing(Track(inertia.history), vertical, ONE_G_UG)
-        # Both end with the newest reading.
+        self._fore = Smoothing(Track(inertia.sway.history), fore or [0] * len(vertical), ONE_G_UG)
+        # All end with the newest reading.
         self._offset = load.count - self._felt.count
         self.count, self.first = load.count, load.first
         self._rest, self.platform_mg = inertia.rest_ug or vertical[0], platform_mg
         self.moving_mg = platform_mg
-        self._slope, self._bend = inertia.slope_ppm, inertia.bend_ppm
+        self._slope, self._bend, self._sway = inertia.slope_ppm, inertia.bend_ppm, inertia.sway
         self._squares = list(track.squares)
 
     def learn(self, inertia: Inertia, platform_mg: int, gross_mg: int) -> None:
         """Go on with what was learned since."""
         self._rest, self.platform_mg = inertia.rest_ug or self._rest, platform_mg
         self.moving_mg = platform_mg + gross_mg
-        self._slope, self._bend = inertia.slope_ppm, inertia.bend_ppm
+        self._slope, self._bend, self._sway = inertia.slope_ppm, inertia.bend_ppm, inertia.sway
 
     def has(self, box: int, at: int) -> bool:
         """Whether the window of `box` that ends one reading before `at` is kept, with its neighbours."""
@@ -103,9 +117,27 @@ class Corrected:
 
     def mean_mg(self, box: int, at: int) -> int:
         """Return the load's mean over the window that ends one reading before `at`."""
+        mean_mg = self.pulled_mean_mg(box, at)
+        return mean_mg - self._sway.share_ppm * self.pull_mg(box, at) // 1_000_000 if self._sway.share_ppm else mean_mg
+
+    def pulled_mean_mg(self, box: int, at: int) -> int:
+        """Return the same with what pushing and braking make of it."""
         platform, j_ug = self.platform_mg, self._j_ug(box, at)
         # Over a window j is small; the limit is for the shortest ones under a hard bump.
         return (self._load.mean_mg(box, at - 1) + platform) * ONE_G_UG // max(ONE_G_UG // 4, ONE_G_UG + j_ug) - platform
+
+    def pull_mg(self, box: int, at: int) -> int:
+        """Return the force along the cart over that window, as a mass; 0 before it is known what is even."""
+        if self._sway.even_ug is None:
+            return 0
+        return self.moving_mg * (self._fore.mean_mg(box, at - 1 - self._offset) - self._sway.even_ug) // ONE_G_UG
+
+    def pulled_mg2(self, box: int, at: int) -> int:
+        """Return the variance that pushing and braking add to the mean: their share is known so well and no better."""
+        sway = self._sway
+        if sway.even_ug is None:
+            return (self.moving_mg // UNFELT) ** 2
+        return (self.pull_mg(box, at) // USUAL_SHARE) ** 2 * sway.unknown_percent() // 100
 
     def felt_ug(self, box: int, at: int) -> int:
         """Return the mean acceleration over the window that ends with `at`."""
@@ -142,7 +174,8 @@ class Corrected:
 
     def felt_kept(self, inertia: Inertia) -> Inertia:
         """Return `inertia` with the newest accelerations."""
-        return replace(inertia, history=self._felt.kept(Track()).history)
+        sway = replace(inertia.sway, history=self._fore.kept(Track()).history)
+        return replace(inertia, history=self._felt.kept(Track()).history, sway=sway)
 
     def block(self, at: int) -> tuple[int, ...]:
         """Return the sums of products of a block's fast parts, as Inertia keeps them; its last reading is `at`."""
@@ -227,3 +260,8 @@ def platform_mg(inertia: Inertia, gross_mg: int, configured_mg: int) -> int:
 def rested(inertia: Inertia, rest_ug: int, *, sure: bool, blocks: int) -> Inertia:
     """Return what is known with the acceleration of rest; `blocks` it is a mean over, `sure` when seen standing."""
     return replace(inertia, rest_ug=rest_ug, rest_sure=sure, rest_blocks=blocks)
+
+
+def forgotten(inertia: Inertia) -> Inertia:
+    """Return what is known after a gap: the readings are gone, and what was learned stays."""
+    return replace(inertia, history=(), sway=replace(inertia.sway, history=()))

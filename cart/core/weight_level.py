@@ -23,7 +23,8 @@ from cart.core.weight_values import BUMP, STANDING, TILT, Case, Limits, Standsti
 
 READINGS_PER_S = 80
 FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
-SIDEWAYS = 6_000  # part of the moving mass that a level taken in motion, or on another slope, may be wrong by
+SIDEWAYS = 6_000  # part of the moving mass that a level taken on another slope may be wrong by
+UNEVEN = 20_000  # part of it that a level taken in motion may be wrong by, however long it was looked at
 SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
 STEADY_FOR = 48  # readings, 0.6 s, for which the slope is known to be the same when a tilt has settled
 SHOCK_SHARE = 14  # of the moving mass: 0.07 g of shaking within 0.1 s
@@ -48,19 +49,20 @@ class Level:
         self.found: list[Found] = []
         self.limits = limits
         self.slope = old.slope
-        vertical = [one[0] for one in felt] if felt else None
         gross_mg = None if old.level_ug is None else old.level_ug // 1_000
         self.senses = Senses(
-            (old.raw, old.corrected), old.inertia, readings, vertical, counts_per_kg, limits.platform_mg, gross_mg
+            (old.raw, old.corrected), old.inertia, readings, felt, counts_per_kg, limits.platform_mg, gross_mg
         )
         self.position, self.clear = old.position, old.clear
-        self.pulled, self.stirred = old.pulled, old.stirred
+        self.landed, self.pulled, self.stirred = old.landed, old.pulled, old.stirred
         self.level_ug, self.level_mg2 = old.level_ug, old.level_mg2
         self.runs = list(old.runs)
         self.motion, self.motion_since = old.motion, old.motion_since
         self.moved_s, self.moved_as = old.moved_s, old.moved_as
         self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
-        self.tilt_mg, self.held_ug, self.shocked = old.tilt_mg, old.held_ug, old.shocked
+        self.tilt_mg, self.shocked = old.tilt_mg, old.shocked
+        self.held_ug, self.held_mg2 = old.held_ug, old.held_mg2
+        self.carried_ug, self.carried_mg2 = old.carried_ug, old.carried_mg2
         self.jammed, self.uneasy = old.jammed, old.uneasy
         self.change, self.next_id = old.change, old.next_id
         self.drifted_ug, self.stood_ug = old.drifted_ug, old.stood_ug
@@ -77,6 +79,7 @@ class Level:
             slope=self.slope,
             position=self.position,
             clear=self.clear,
+            landed=self.landed,
             pulled=self.pulled,
             stirred=self.stirred,
             level_ug=self.level_ug,
@@ -90,6 +93,9 @@ class Level:
             settled=self.settled,
             tilt_mg=self.tilt_mg,
             held_ug=self.held_ug,
+            held_mg2=self.held_mg2,
+            carried_ug=self.carried_ug,
+            carried_mg2=self.carried_mg2,
             uneasy=self.uneasy,
             shocked=self.shocked,
             jammed=self.jammed,
@@ -144,7 +150,7 @@ class Level:
         if self.position - self.motion_since < SETTLED_AFTER or felt_ug is None or not self.slope.steady():
             return
         self.settled = True
-        self.slope = weight_slope.levelled(self.slope)
+        self.level_slope()
         by_ug = felt_ug - (inertia.rest_ug or felt_ug)
         if not inertia.rest_sure:
             self.rest_moved(felt_ug, sure=True, blocks=0)
@@ -156,6 +162,12 @@ class Level:
             self.level_mg2 += (self.moving_mg() // SIDEWAYS) ** 2
         if tilted:
             self.found.append(Case(self.t_ms, TILT))
+
+    def level_slope(self) -> None:
+        """Take the slope of now for that of the level."""
+        self.slope = weight_slope.levelled(self.slope)
+        if self.slope.even and self.level_ug is not None:
+            self.senses.even_at(self.slope.even[0], self.level_ug // 1_000)
 
     def acquire(self) -> None:
         """Take the first level as soon as the load rests."""
@@ -207,7 +219,7 @@ class Level:
             if not self.sight.steady(rank, 0):
                 return  # a hand was on it within the window
             # Seen again after motion or a gap: what the zero did meanwhile is drift, all at once.
-            self.anchored, self.moved_s = True, 0
+            self.anchored, self.moved_s, self.carried_ug, self.carried_mg2 = True, 0, 0, 0
             self._drift(away)
         self._drift(max(-DRIFT_UG_MAX, min(DRIFT_UG_MAX, away // DRIFT_SHARE)))
         self.level_mg2 = min(self.level_mg2, variance)
@@ -235,11 +247,12 @@ class Level:
         """
         assert self.level_ug is not None
         rank = BOXES.index(LONGEST)
-        if self.usable() < 3 * LONGEST or not self.sight.has(LONGEST):
+        if self.carried_ug or self.usable() < 3 * LONGEST or not self.sight.has(LONGEST) or not self.sight.even(rank):
             return
         away, variance = self.sight.mean_mg(LONGEST) - self.level_ug // 1_000, self.level_variance_mg2(rank)
         if 2 * variance < self.level_mg2 and away * away < 9 * self.level_mg2:
-            self.level_ug, self.level_mg2 = self.sight.mean_mg(LONGEST) * 1_000, variance
+            self._drift(away * 1_000)
+            self.level_mg2 = variance
 
     def _drift(self, by_ug: int) -> None:
         assert self.level_ug is not None
@@ -254,12 +267,12 @@ class Level:
         return max(smallest_mg, self.slope.pulls_mg(self.moving_mg())) if self.sets_off() else smallest_mg
 
     def level_variance_mg2(self, rank: int) -> int:
-        """Return the variance of a window's mean as a level; in motion there is more than what shakes.
+        """Return the variance of a window's mean as a level; in motion there is more than what shakes and pulls."""
+        return self.sight.variance_mg2(rank) + (self.uneven_mg2() if self.sight.corrected else 0)
 
-        Pushing off and stopping pull at the gauges sideways, and no accelerometer on the platform tells that apart.
-        """
-        variance = self.sight.variance_mg2(rank)
-        return variance + (self.moving_mg() // SIDEWAYS) ** 2 if self.sight.corrected else variance
+    def uneven_mg2(self) -> int:
+        """Return the variance that all levels of a motion share: what the floor and the gauges' own slow faults do."""
+        return (self.moving_mg() // UNEVEN) ** 2
 
     def moving_mg(self) -> int:
         """Return the mass that the floor shakes: platform and goods."""

@@ -80,6 +80,10 @@ class Windows(Protocol):
         """Return the window's mean in mg."""
         ...
 
+    def pulled_mg2(self, box: int, at: int) -> int:
+        """Return the variance that the pushing of the cart adds to the window's mean."""
+        ...
+
     def equal_run(self, at: int, length: int) -> bool:
         """Whether the last readings are all equal."""
         ...
@@ -115,6 +119,10 @@ class Smoothing:
         end = at + 1
         total = sums[end] - 3 * sums[end - box] + 3 * sums[end - 2 * box] - sums[end - 3 * box]
         return total * 1_000_000 // (_CUBES[box] * self._counts_per_kg)
+
+    def pulled_mg2(self, box: int, at: int) -> int:
+        """Return no variance: bare readings are for standing."""
+        return 0
 
     def reading(self, at: int) -> int:
         """Return one reading as it came."""

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from cart.core import weight_inertia as inertial
 from cart.core import weight_noise as noise
-from cart.core.weight_inertia import Corrected, Inertia
+from cart.core import weight_sway
+from cart.core.weight_inertia import Corrected, Inertia, forgotten
 from cart.core.weight_noise import LONGEST, Smoothing, Track
 from cart.core.weight_sight import Sight
 from cart.core.weight_values import STANDING
@@ -43,7 +44,7 @@ class Senses:
         tracks: tuple[Track, Track],
         inertia: Inertia,
         readings: list[int],
-        vertical: list[int] | None,
+        felt: list[tuple[int, int, int]] | None,
         counts_per_kg: int,
         platform_mg: int,
         gross_mg: int | None,
@@ -52,8 +53,9 @@ class Senses:
         self.inertia, self.configured_mg = inertia, platform_mg
         self.raw_means = Smoothing(self.raw, readings, counts_per_kg)
         self.corrected_means: Corrected | None = None
-        if vertical is not None:
-            self.corrected_means = Corrected(self.corrected, self.raw_means, inertia, vertical, platform_mg)
+        if felt:
+            up, fore = [one[0] for one in felt], [one[1] for one in felt]
+            self.corrected_means = Corrected(self.corrected, self.raw_means, inertia, up, platform_mg, fore)
         self.at = self.raw_means.first - 1
         self._relearn(gross_mg)
 
@@ -61,7 +63,7 @@ class Senses:
         """Return what the next call begins with."""
         raw = self.raw_means.kept(self.raw)
         if self.corrected_means is None:
-            return raw, Track(), replace(self.inertia, history=())
+            return raw, Track(), forgotten(self.inertia)
         return raw, self.corrected_means.kept(self.corrected), self.corrected_means.felt_kept(self.inertia)
 
     def take(self) -> None:
@@ -78,10 +80,16 @@ class Senses:
         if not self.raw.learned:
             return None
         bare = Sight(self.raw_means, self.raw, self.at, motion)
-        if not self.corrected_means or not self.corrected.learned or self.inertia.rest_ug is None:
+        still = self.look_still(motion)
+        if still is None:
             return bare
-        still = Sight(self.corrected_means, self.corrected, self.at, motion, corrected=True)
         return still if motion != STANDING or not settled or QUIETER * still.swing < bare.swing else bare
+
+    def look_still(self, motion: str) -> Sight | None:
+        """Return what the windows show without the shaking; None where nothing tells it."""
+        if not self.corrected_means or not self.corrected.learned or self.inertia.rest_ug is None:
+            return None
+        return Sight(self.corrected_means, self.corrected, self.at, motion, corrected=True)
 
     def restless(self, motion: str) -> bool:
         """Whether the load swings far more than at rest and no shaking explains it: a hand or a body is on it."""
@@ -124,6 +132,23 @@ class Senses:
         self._relearn(gross_mg)
         if was.blocks < self.inertia.blocks <= inertial.TRUSTED_BLOCKS:
             self._restart_corrected()
+
+    def learn_sway(self, gross_mg: int) -> None:
+        """Learn what pushing and braking make the load read; nothing came or went within the windows of now."""
+        means = self.corrected_means
+        box, around = weight_sway.BOX, weight_sway.AROUND_BOX
+        if means is None or not means.has(around, self.at):
+            return
+        middle = self.at - 3 * (around - box) // 2
+        pull_mg = means.pull_mg(box, middle) - means.pull_mg(around, self.at)
+        load_mg = means.pulled_mean_mg(box, middle) - means.pulled_mean_mg(around, self.at)
+        self.inertia = replace(self.inertia, sway=weight_sway.learned(self.inertia.sway, pull_mg, load_mg))
+        self._relearn(gross_mg)
+
+    def even_at(self, fore_ug: int, gross_mg: int | None) -> None:
+        """Take what is felt along the cart for that of a load that nobody pulls at."""
+        self.inertia = replace(self.inertia, sway=replace(self.inertia.sway, even_ug=fore_ug))
+        self._relearn(gross_mg)
 
     def load_changed(self, by_mg: int, gross_mg: int) -> None:
         """Carry what was learned over to a new load."""

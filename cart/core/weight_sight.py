@@ -9,6 +9,8 @@ SURE = 6  # standard deviations that a change must stand out by
 SURE_AGAIN = 4  # at the first rest after motion
 SURE_NOW = 2  # ... of the swing of the moment, standing
 SURE_MOVING = 7
+SURE_OF_HALF = 8  # ... of a level that was taken in motion: half of a change is then 4
+SURELY_MG = 24_000  # heavier than that it is told all the same
 HAND_MG = 150_000  # a hand may push or pull so hard while it places something
 HAND_RUN = 11
 FROZEN_RUN = 5  # equal readings in a row in which nothing is believed: the converter may be stuck
@@ -48,23 +50,26 @@ class Sight:
 
     def variance_mg2(self, rank: int) -> int:
         """Return the variance believed now of the mean of window number `rank`."""
-        return variance_mg2(self.track, rank, self.swing)
+        return variance_mg2(self.track, rank, self.swing) + self.means.pulled_mg2(BOXES[rank], self.at)
 
-    def learned_mg2(self, rank: int) -> int:
-        """Return the variance that was learned, whatever happens now."""
-        return variance_mg2(self.track, rank, self.track.swing)
+    def learned_mg2(self, rank: int, ago: int = 0) -> int:
+        """Return the variance that was learned, whatever happens now, of the window that ended so long ago."""
+        return variance_mg2(self.track, rank, self.track.swing) + self.means.pulled_mg2(BOXES[rank], self.at - ago)
 
     def longest_within(self, readings: int) -> int | None:
         """Return the rank of the longest window that is no longer than so many readings; None when there is none."""
         fitting = [rank for rank, box in enumerate(BOXES) if 3 * box - 2 <= readings and self.has(box)]
         return fitting[-1] if fitting else None
 
-    def ending(self, ago: int, readings: int) -> tuple[int, int] | None:
-        """Return rank and mean of the longest window of at most so many readings that ended `ago`; None without one."""
+    def ending(self, ago: int, readings: int, *, even: bool = False) -> tuple[int, int] | None:
+        """Return rank and mean of the longest window of at most so many readings that ended `ago`; None without one.
+
+        even  take the longest in which nothing came or went, as far as was learned of the noise
+        """
         at = self.at - ago
         for rank in reversed(range(len(BOXES))):
             box = BOXES[rank]
-            if 3 * box - 2 <= readings and self.means.has(box, at):
+            if 3 * box - 2 <= readings and self.means.has(box, at) and (not even or self.even(rank, ago)):
                 mean_mg = self.means.mean_mg(box, at)
                 return rank, mean_mg if self.corrected else mean_mg - self.tilt_mg
         return None
@@ -85,25 +90,35 @@ class Sight:
         tolerated = max(3_000, abs(delta_mg) // 20) ** 2
         learned = self.learned_mg2(rank)
         times = SURE if anchored else SURE_AGAIN
-        return square > times**2 * (learned + level_mg2) and learned < tolerated and square > SURE_NOW**2 * now
+        # What is told is right to a half, or the level before was not known well enough to tell it.
+        halved = abs(delta_mg) > SURELY_MG or square > SURE_OF_HALF**2 * level_mg2
+        return (
+            halved and square > times**2 * (learned + level_mg2) and learned < tolerated and square > SURE_NOW**2 * now
+        )
 
     def steady(self, rank: int, delta_mg: int) -> bool:
         """Whether the load rests in a window: its two halves agree, and its middle lies on the line between them.
 
         The middle tells a hand's push, which comes and goes evenly, from a rest.
         """
-        box = BOXES[rank]
-        half = box // 2
-        # All three without the tilt: it is the same in each.
-        new = self.means.mean_mg(half, self.at)
-        middle = self.means.mean_mg(half, self.at - 3 * half // 2)
-        old = self.means.mean_mg(half, self.at - 3 * half)
         # Standing, the swing of the change itself must not excuse it: only what was learned at rest counts.
-        variance = self.variance_mg2(_HALF_RANK[box]) if self.shaken else self.learned_mg2(_HALF_RANK[box])
-        share = delta_mg * delta_mg // 2_500
+        half_rank = _HALF_RANK[BOXES[rank]]
+        variance = self.variance_mg2(half_rank) if self.shaken else self.learned_mg2(half_rank)
+        return self._rests(rank, self.at, variance, delta_mg * delta_mg // 2_500)
+
+    def even(self, rank: int, ago: int = 0) -> bool:
+        """Whether nothing came or went within the window that ended so many readings ago, whatever happens now."""
+        return self._rests(rank, self.at - ago, self.learned_mg2(_HALF_RANK[BOXES[rank]], ago), 0)
+
+    def _rests(self, rank: int, at: int, variance_mg2: int, share_mg2: int) -> bool:
+        half = BOXES[rank] // 2
+        # All three without the tilt: it is the same in each.
+        new = self.means.mean_mg(half, at)
+        middle = self.means.mean_mg(half, at - 3 * half // 2)
+        old = self.means.mean_mg(half, at - 3 * half)
         apart, bent = new - old, new + old - 2 * middle
-        return apart * apart < max(18 * variance + 1_000_000, share) and (
-            bent * bent < max(54 * variance + 1_000_000, 4 * share)
+        return apart * apart < max(18 * variance_mg2 + 1_000_000, share_mg2) and (
+            bent * bent < max(54 * variance_mg2 + 1_000_000, 4 * share_mg2)
         )
 
     def runs_needed(self, rank: int, delta_mg: int) -> int:

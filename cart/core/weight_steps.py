@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import weight_slope
+from cart.core import weight_slope, weight_sway
 from cart.core.weight_detector import Change, Detector
 from cart.core.weight_inertia import CHANGE_AFTER, CHANGE_BEFORE, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
 from cart.core.weight_level import FINAL_AFTER, READINGS_PER_S, Felt, Found, Level
 from cart.core.weight_motion import STILL_BLOCKS, motion_after
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
 from cart.core.weight_senses import TILT_UG
+from cart.core.weight_sight import SURE_MOVING
 from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, TILT, Calibration, Case, Limits
 
 REST_BETWEEN = 42  # readings of rest, 0.52 s, that make two changes out of one: longer than a hand's placement
@@ -33,8 +34,9 @@ REST_AFTER_CHILD = 240  # 3 s: what is as heavy as a child may sit still for a m
 FINAL_AT_LAST = 320  # 4 s: then with whatever sigma there is
 FINAL_SIGMA_MG = 1_500
 BLURRED = 2  # times the least variance of the level, beyond which a window says less than was known already
-HELD_SURE = 5  # standard deviations of the level before a change, from which what was held is told by itself
+HELD_SURE = 5  # standard deviations, from which what was held is told by itself at a standstill
 HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
+SINCE_SURE = 3  # the same, from which it is said that something was held at all, or came since
 RINGING_MS = 300
 RINGING = RINGING_MS * READINGS_PER_S // 1_000  # the same in readings
 TILTING = 100  # readings, 1.25 s, that it may take
@@ -119,7 +121,7 @@ class _Detection(Level):
         if self.motion == STANDING and self.slope.pulled():
             self.pulled = self.position
         if self.slope.even is None and self.level_ug is not None:
-            self.slope = weight_slope.levelled(self.slope)
+            self.level_slope()
         if self.motion != STANDING:
             self.slope, came = weight_slope.on_ramp(self.slope)
             if came:
@@ -134,6 +136,8 @@ class _Detection(Level):
         if self.motion != STANDING and not -CHANGE_BEFORE < apart < CHANGE_AFTER:
             self.senses.learn_inertia(self.level_ug // 1_000)
             self._compare_masses()
+        if self.motion != STANDING and self.position - self.clear > weight_sway.AFTER and not any(self.runs):
+            self.senses.learn_sway(self.level_ug // 1_000)
         # A level that was taken with another acceleration of rest is put right by as much as the windows are.
         rest = self.senses.guessed_rest(standing=self.motion == STANDING)
         if rest:
@@ -231,7 +235,7 @@ class _Detection(Level):
             opened = self._opened(moved, mean_mg, rank)
         self._level(mean_mg, rank)
         self.change = replace(opened, known_mg2=self.level_mg2)
-        self.clear, self.rested = moved, False
+        self.clear, self.landed, self.rested = moved, moved, False
         self.runs = [0] * len(BOXES)
 
     def _rest_between(self, change: Change) -> int:
@@ -252,15 +256,27 @@ class _Detection(Level):
         Unless what comes now were too small without it: then both are one change that took its time.
         """
         assert self.level_ug is not None
+        carried_ug, carried_mg2 = self.carried_ug, self.carried_mg2
+        self.carried_ug = self.carried_mg2 = 0
         end = moved - HAND_READINGS
-        before = self.sight.ending(self.position - end, end - self.unpulled()) if self.sight.corrected else None
-        if before is None:
+        still = None if self.anchored else self.senses.look_still(self.motion)
+        before = still.ending(self.position - end, end - self.landed - HAND_READINGS, even=True) if still else None
+        if not still or before is None:
             return
-        held_mg, variance = before[1] - self.level_ug // 1_000, self.level_variance_mg2(before[0])
-        sure = held_mg * held_mg > 9 * (variance + self.level_mg2)
-        if sure and abs(held_mg) < self.smallest_mg() < abs(mean_mg - before[1]):
-            self.held_ug = held_mg * 1_000
-            self.level_ug, self.level_mg2 = before[1] * 1_000, variance
+        # The swing of now is that of what comes.
+        before_mg, variance = before[1], still.learned_mg2(before[0], self.position - end) + self.uneven_mg2()
+        held_mg, held_mg2 = before_mg - self.level_ug // 1_000, variance + self.level_mg2
+        since_mg, last_mg2 = held_mg - carried_ug // 1_000, self.level_mg2 - carried_mg2
+        if carried_ug and since_mg * since_mg < SINCE_SURE**2 * (variance + last_mg2):
+            # Nothing came since the last change: by what was told after it the sum keeps no error of the way between.
+            before_mg, variance = before_mg - since_mg, last_mg2
+            held_mg, held_mg2 = carried_ug // 1_000, carried_mg2
+        came_mg = abs(mean_mg - before_mg)
+        smallest = self.smallest_mg() if self.motion == STANDING else self.smallest_mg() // 2
+        apart = came_mg > smallest and came_mg * came_mg > SURE_MOVING**2 * variance
+        if apart and abs(held_mg) < self.limits.rough_step_mg and held_mg * held_mg > SINCE_SURE**2 * held_mg2:
+            self.held_ug, self.held_mg2 = held_mg * 1_000, held_mg2
+            self.level_ug, self.level_mg2 = before_mg * 1_000, variance
 
     def _opened(self, moved: int, mean_mg: int, rank: int) -> Change:
         """Return the change that begins, told."""
@@ -333,9 +349,10 @@ class _Detection(Level):
 
     def _finish(self, change: Change) -> None:
         assert self.level_ug is not None
-        if self.motion == STANDING and self.held_ug * self.held_ug < HELD_SURE**2 * change.base_mg2 * 1_000_000:
+        if self.motion == STANDING and self.held_ug * self.held_ug < HELD_SURE**2 * self.held_mg2 * 1_000_000:
             # The level before was taken in motion and may be wrong by so much: here only the sum of both is known.
-            change, self.held_ug = replace(change, base_ug=change.base_ug - self.held_ug), 0
+            change = replace(change, base_ug=change.base_ug - self.held_ug)
+            self.held_ug = self.held_mg2 = 0
         delta_mg = (self.level_ug - change.base_ug) // 1_000
         if change.leant and abs(delta_mg) * 1_000_000 < change.peak_mg * CREEP_PPM:
             # It has gone: what it leaves is the cells' own.
@@ -345,5 +362,7 @@ class _Detection(Level):
         if change.leant and abs(delta_mg) * 8 < change.peak_mg:
             self.found.append(Case(self.t_ms, CHILD if change.peak_mg > CHILD_MG else LEAN))
         self.change = None
-        self.level_ug, self.held_ug = self.level_ug - self.held_ug, 0
-        self.anchored = self.anchored or (self.motion == STANDING and self.settled)
+        self.level_ug, self.level_mg2 = self.level_ug - self.held_ug, self.level_mg2 + self.held_mg2
+        self.carried_ug, self.carried_mg2, self.held_ug, self.held_mg2 = self.held_ug, self.held_mg2, 0, 0
+        # What is carried is told at this standstill; before that the level is not seen.
+        self.anchored = self.anchored or (self.motion == STANDING and self.settled and not self.carried_ug)

@@ -1,9 +1,10 @@
 """What was told against what happened: which change was found, when, how well, and what never was.
 
 A claim explains a change when it came while the hand was at work (0.4 s at most before it let go) or up to 4.5 s after,
-has its sign, and is off by less than half of it. It was in time by its first word that is as near: a word that is far
-off is not an early one. What is left over may be a change (or several in one) that was held in motion and confirmed at
-a standstill. The rest is false: also the second half of a placement that was told in two.
+has its sign, and is off by less than half of it; of several the one nearest in mass. It was in time by its first word
+that is as near: a word that is far off is not an early one. What is left over may be a change (or several in one) that
+was held in motion and confirmed at a standstill. The rest is false, and the second half of a placement that was told in
+two is too.
 """
 
 from __future__ import annotations
@@ -110,7 +111,8 @@ def matched(truth: Sequence[Change], claims: Sequence[Claim]) -> Matched:
     free = list(claims)
     outcomes = []
     for change in truth:
-        found = next((claim for claim in free if _explains(claim, change)), None)
+        fitting = (claim for claim in free if _explains(claim, change))
+        found = min(fitting, key=lambda claim: abs(claim.last_mg - change.delta_mg), default=None)
         if found:
             free.remove(found)
         outcomes.append(Outcome(change, AT_ONCE, found) if found else Outcome(change, MISSED))

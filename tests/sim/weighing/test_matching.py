@@ -106,3 +106,11 @@ def test_nothing_confirms_what_comes_later():
 def test_two_equal_changes_need_two_claims():
     truth = [Change(1_000, 50_000), Change(3_000, 50_000)]
     assert hows(matched(truth, [Claim(1_200, 50_000, 50_000)])) == [AT_ONCE, MISSED]
+
+
+def test_of_two_claims_that_fit_a_change_has_the_nearer_one():
+    truth = [Change(1_000, 50_000), Change(7_000, 100_000)]
+    late, right = Claim(6_700, 51_200, 51_200), Claim(7_100, 102_300, 102_300)
+    result = matched(truth, [late, right])
+    assert [(outcome.how, outcome.claim) for outcome in result.outcomes] == [(HELD, late), (AT_ONCE, right)]
+    assert result.false == ()

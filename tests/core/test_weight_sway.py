@@ -1,0 +1,84 @@
+"""Pushing and braking pull at the gauges; what was held in motion is told apart from what came after it."""
+
+import pytest
+
+from cart.core.weight_inertia import Corrected, Inertia
+from cart.core.weight_noise import Smoothing, Track
+from cart.core.weight_sway import UNKNOWN_PERCENT_MIN, Sway, learned
+from cart.sim.physics import Params
+from cart.sim.weighing.items import item_scene
+from tests.core.test_weight_inertia import Cart
+
+HALF_KG = 500_000
+
+
+def pushed(sway, share_ppm, times, put_in_mg=0):
+    for n in range(times):
+        pull_mg = HALF_KG if n % 2 else -HALF_KG
+        sway = learned(sway, pull_mg, pull_mg * share_ppm // 1_000_000 + put_in_mg)
+    return sway
+
+
+def test_the_share_that_the_load_reads_of_a_push_is_learned_and_how_well_it_is_known():
+    assert Sway().unknown_percent() == 100
+    little, much = pushed(Sway(), 4_000, 8), pushed(Sway(), 4_000, 400)
+    assert little.share_ppm == pytest.approx(2_000, abs=50)
+    assert little.unknown_percent() == pytest.approx(50, abs=2)
+    assert much.share_ppm == pytest.approx(4_000, abs=150)
+    assert much.unknown_percent() == UNKNOWN_PERCENT_MIN
+
+
+def test_a_thing_that_is_put_in_meanwhile_teaches_little():
+    share_ppm = pushed(Sway(), 4_000, 400).share_ppm
+    once = learned(pushed(Sway(), 4_000, 400), HALF_KG, 5_000_000)
+    assert once.share_ppm == pytest.approx(share_ppm, abs=60)
+
+
+def test_what_a_push_makes_of_the_load_is_taken_off():
+    load, up, fore = [4_000_000 // 1_000 + 40] * 200, [1_000_000] * 200, [100_000] * 200
+    known = Inertia(rest_ug=1_000_000, sway=Sway(even_ug=0, share_ppm=4_000))
+    means = Corrected(Track(), Smoothing(Track(), load, 1_000_000 // 1_000), known, up, 6_000_000, fore)
+    means.learn(known, 6_000_000, 4_000_000)
+    # 10 kg pulled at with a tenth of g: a kilogram, of which 4 g are read.
+    assert means.pull_mg(32, 150) == 1_000_000
+    assert means.pulled_mean_mg(32, 150) - means.mean_mg(32, 150) == 4_000
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_held_stays_out_of_what_falls_in_after_it_however_hard_that_shakes(seed):
+    cart = Cart(load_mg=9_000_000, seed=seed).wait(4)
+    cart.platform.ground(1.0, 0.5, 6.0)
+    cart.platform.push_to(1_000)
+    cart.wait(12)
+    cart.put(50_000)
+    cart.put(5_000_000, "drop")
+    cart.stop()
+    finals = [step.delta_mg for step in cart.steps()]
+    assert finals == [pytest.approx(5_000_000, abs=12_000), pytest.approx(50_000, abs=12_000)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_held_stays_out_of_what_comes_as_soon_as_the_cart_stands(seed):
+    cart = Cart(load_mg=9_000_000, seed=seed).wait(4)
+    cart.platform.ground(1.0, 0.5, 6.0)
+    cart.platform.push_to(1_000)
+    cart.wait(12)
+    cart.put(60_000)
+    cart.platform.push_to(0)
+    cart.wait(2)
+    cart.put(2_000_000, seconds=11)
+    finals = [step.delta_mg for step in cart.steps()]
+    assert finals == [pytest.approx(2_000_000, abs=12_000), pytest.approx(60_000, abs=12_000)]
+
+
+@pytest.mark.parametrize(
+    ("number", "seed"),
+    [
+        pytest.param(0, 5232, id="stopping pulled before its share was known"),
+        pytest.param(0, 5001, id="what was held was known to half of it"),
+        pytest.param(2, 5080, id="two small ones before a large one"),
+        pytest.param(2, 5083, id="a stop of a second"),
+    ],
+)
+def test_nothing_that_is_held_is_told_wrong(number, seed):
+    assert item_scene("tiles", number, seed, Params()).weight.false == ()
