@@ -42,6 +42,7 @@ SPAN_MG = 5_000_000  # an unknown thing weighs anything up to this, evenly
 LOT_SPAN_MG = 4_000_000  # and so does a lot of produce
 LATE_NS = 2_000_000_000
 GROUP_MAX = 4
+SAME_LOT_SPREADS = 3  # farther off than so many standard deviations of a doubt, a lot is not the one in doubt
 REST_MG_MIN = 10_000  # less than this is no thing that a hand left behind
 SCANS_MAX = 8
 LINES_FOR_PAIRS_MAX = 40
@@ -299,15 +300,19 @@ def _same_bill_now(hypothesis: Hypothesis, by_id: dict[int, Line], asked_out: tu
     if hypothesis.kind != "taken":
         return (hypothesis.kind, hypothesis.words)
     gone = [by_id[line_id] for line_id in hypothesis.lines]
-    if len(gone) == 1 and gone[0].sold_by == WEIGHT:
-        named = {doubt.product_id for doubt in asked_out if doubt.id not in hypothesis.doubts}
-        if gone[0].product_id in named:
-            return ("returned", BOTH_UNDONE if hypothesis.doubts else UNDONE)
+    if len(gone) == 1 and any(_is_as_good(gone[0], x) for x in asked_out if x.id not in hypothesis.doubts):
+        return ("returned", BOTH_UNDONE if hypothesis.doubts else UNDONE)
     if hypothesis.doubts:
         return ("taken", hypothesis.lines, hypothesis.doubts)
     if any(line.sold_by == WEIGHT for line in gone):
         return ("taken", hypothesis.lines)
     return ("taken", len(gone), sum(line.amount_minor for line in gone))
+
+
+def _is_as_good(line: Line, doubt: Doubt) -> bool:
+    """Return whether a lot may stay for the one that is to be lifted out: the same product, and by mass the same."""
+    is_same = line.sold_by == WEIGHT and line.product_id == doubt.product_id
+    return is_same and abs(line.mass_mg - doubt.delta_mg) <= SAME_LOT_SPREADS * doubt.sigma_mg
 
 
 # -- masses ----------------------------------------------------------------------

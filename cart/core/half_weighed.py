@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isqrt
 
-from cart.core import basket, judge
+from cart.core import basket, judge, lives
 from cart.core.catalog import WEIGHT
 from cart.core.effects import Effect, Note
 from cart.core.state import Live, State
@@ -96,8 +96,19 @@ def settled(state: State, rest: Standstill) -> State:
         if product is not None:
             mass_mg = line.mass_mg + (off_mg if len(lines) == 1 else 0)
             trip = basket.change_line(state.trip, judge.weighed(state, line, product, mass_mg, True))
-            state = replace(state, trip=trip)
+            state = _known_better(replace(state, trip=trip), line, mass_mg, rest.sigma_mg)
     return replace(state, expected_mg=rest.gross_mg, loose_mg=0)
+
+
+def _known_better(state: State, line: Line, mass_mg: int, sigma_mg: int) -> State:
+    """Return the state whose change that brought this line, and no other, is as heavy as the standstill says.
+
+    Else evidence that comes later, and makes the line anew, would make it of what the step weighed in haste.
+    """
+    live = next((x for x in state.lives if x.lines == (line.id,)), None)
+    if live is None:
+        return state
+    return lives.with_live(state, replace(live, delta_mg=mass_mg, sigma_mg=sigma_mg, standing=True))
 
 
 def unbooked(state: State) -> State:

@@ -18,7 +18,7 @@ from cart.core.effects import Effect, KeepCrop, Note
 from cart.core.evidence import look_at
 from cart.core.pricing import amount_minor
 from cart.core.state import Live, State
-from cart.core.trip import LINES_MAX, Doubt, Line
+from cart.core.trip import LINES_MAX, Doubt, Line, Scan
 from cart.core.weight import Step
 
 Judged = tuple[State, tuple[Effect, ...]]
@@ -259,24 +259,16 @@ def _clear_doubts(state: State, live: Live, ids: tuple[int, ...]) -> tuple[State
     trip = state.trip
     for doubt in doubts:
         trip = basket.remove_doubt(trip, doubt.id)
-    named: tuple[int, ...] = ()
-    product = _lifted(state, doubts[0])
-    total = replace(doubts[0], delta_mg=sum(doubt.delta_mg for doubt in doubts))
-    if product is not None and not total.seen and total.delta_mg > 0:  # lifted out to be weighed again: it comes back
-        named = basket.first_named(trip, product.id)
-        trip = basket.use_scans(basket.await_back(trip, total, product, state.t_ns, live.step_id), named)
+    used: tuple[Scan, ...] = ()
+    for thing, product in lives.things_lifted(state, doubts):
+        if product is not None and not thing.seen and thing.delta_mg > 0:  # to be weighed again: it comes back
+            named = basket.first_named(trip, product.id)
+            used += tuple(scan for scan in trip.scans if scan.id in named)
+            trip = basket.use_scans(basket.await_back(trip, thing, product, state.t_ns, live.step_id), named)
     others = tuple(
         replace(x, settled=True, doubt_id=0, key=("returned",)) if x.doubt_id in ids else x for x in state.lives
     )
-    used = tuple(scan for scan in state.trip.scans if scan.id in named)
     return replace(state, trip=trip, lives=others), replace(live, cleared=doubts, scans=used)
-
-
-def _lifted(state: State, doubt: Doubt) -> Product | None:
-    """Return what was lifted out: what was asked for, whichever doubt was called by its name."""
-    prompt = state.trip.prompt
-    asked = basket.doubt_of(state.trip, prompt.doubt_id) if prompt and prompt.kind == WEIGH_AGAIN else None
-    return state.setup.catalog.product((asked or doubt).product_id)
 
 
 def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]:
@@ -286,7 +278,7 @@ def _lessen_doubt(state: State, live: Live, doubt_id: int) -> tuple[State, Live]
     """
     doubt = basket.doubt_of(state.trip, doubt_id)
     assert doubt is not None
-    product = _lifted(state, doubt)
+    product = lives.lifted(state, doubt)
     if product is not None and product.sold_by == WEIGHT and doubt.asked and not doubt.seen:
         lifted, named = replace(doubt, delta_mg=-live.delta_mg), basket.first_named(state.trip, product.id)
         trip = basket.use_scans(basket.await_back(state.trip, lifted, product, state.t_ns, live.step_id), named)
@@ -315,6 +307,7 @@ def _doubt(state: State, live: Live, suspect: str, reason: str) -> tuple[State, 
         sigma_mg=live.sigma_mg,
         settled=live.final,
         seen=live.seen,
+        refused=live.refused,
     )
     trip, doubt = basket.add_doubt(state.trip, doubt)
     if own:
@@ -354,9 +347,7 @@ def _refresh(state: State, live: Live) -> State:
     if lines and len(products) == len(lines):
         masses_mg = basket.shares_mg(live.delta_mg, products)
         for line, product, mass_mg in zip(lines, products, masses_mg, strict=True):
-            settled = _is_settled(live, product)
-            if settled or not line.settled:  # else a standstill has weighed it better than the step did
-                trip = basket.change_line(trip, weighed(state, line, product, mass_mg, settled))
+            trip = basket.change_line(trip, weighed(state, line, product, mass_mg, _is_settled(live, product)))
     doubt = next((x for x in trip.doubts if x.step_id == live.step_id), None)  # open, or the shopper's own
     if doubt is not None:
         trip = basket.change_doubt(

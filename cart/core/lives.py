@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cart.core import basket
+from cart.core.catalog import Product
+from cart.core.choice import WEIGH_AGAIN
 from cart.core.evidence import Look, Moment
 from cart.core.state import Live, State
 from cart.core.trip import Doubt, Scan, Trip
@@ -25,8 +27,11 @@ CARRIED_NS = 5_000_000_000
 def forget_settled(state: State) -> State:
     """Return the state without the changes whose evidence is complete, and the lines that are gone for good."""
     wait_ns = state.setup.limits.evidence_ms * 1_000_000
+    unseen_ns = max(wait_ns, CARRIED_NS)  # the code that explains it may be that of a thing which is still on its way
     lives = tuple(
-        live for live in state.lives if live.doubt_id or not live.final or state.t_ns - live.t_final_ns < wait_ns
+        live
+        for live in state.lives
+        if live.doubt_id or not live.final or state.t_ns - live.t_final_ns < (wait_ns if live.seen else unseen_ns)
     )
     trip = basket.forget_gone(state.trip, state.t_ns)
     if len(lives) == len(state.lives) and trip is state.trip:
@@ -54,15 +59,16 @@ def settle(state: State, live: Live, trip: Trip, lines: tuple[int, ...] = ()) ->
 def with_doubts_taken_up(state: State) -> State:
     """Return the state with a change for each doubt that a restart brought back.
 
-    What the camera thought of it is forgotten, so it counts as one that nobody saw: a lot is weighed again.
+    What the camera thought of it is forgotten, so it counts as one that nobody saw: a lot is weighed again. What
+    waited and did not explain it then never does.
     """
     trip = state.trip
     waiting = tuple(scan.id for scan in trip.scans)
-    known = {doubt.id for doubt in trip.doubts if doubt.seen}
-    doubts = tuple(doubt if doubt.kind == "own" else replace(doubt, seen=False) for doubt in trip.doubts)
-    lives = tuple(
-        replace(live_of(doubt), refused=waiting if doubt.id in known else ()) for doubt in doubts if doubt.kind != "own"
+    doubts = tuple(
+        replace(doubt, seen=False, refused=waiting) if doubt.seen and doubt.kind != "own" else doubt
+        for doubt in trip.doubts
     )
+    lives = tuple(live_of(doubt) for doubt in doubts if doubt.kind != "own")
     return replace(state, trip=replace(trip, doubts=doubts), lives=lives)
 
 
@@ -84,7 +90,7 @@ def scans_for(state: State, live: Live) -> tuple[Scan, ...]:
     """
     trip = state.trip
     if not live.scans:
-        others = {x.product_id for x in trip.doubts if x.id != live.doubt_id and not x.seen}
+        others = {x.product_id for x in trip.doubts if x.id != live.doubt_id and not x.seen and x.kind != "own"}
         return tuple(
             scan
             for scan in trip.scans
@@ -100,10 +106,14 @@ def scans_for(state: State, live: Live) -> tuple[Scan, ...]:
 
 
 def looks_for(state: State, live: Live) -> tuple[Look, ...]:
-    """Return the looks that may be of this change: not passes in which others showed a code after their drop."""
+    """Return the looks that may be of this change: not passes in which others showed a code after their drop.
+
+    A pass in which a code was read that may be its own stays: its look may tell that the label is another thing's.
+    """
     others = (x for x in state.lives if x.step_id != live.step_id)
     shown = {scan.track for x in others for scan in x.scans if scan.t_ns > x.t_accept_ns}
-    return tuple(look for look in state.looks if look.track not in shown)
+    own = {scan.track for scan in scans_for(state, live)} if live.delta_mg > 0 else set()
+    return tuple(look for look in state.looks if look.track not in shown - own)
 
 
 def misled(state: State) -> tuple[int, ...]:
@@ -125,6 +135,23 @@ def is_closed_to(state: State, live: Live, scan: Scan) -> bool:
         return False
     landed = (x for x in later(state, live) if x.seen and x.delta_mg > 0 and not x.lines)
     return any(0 <= x.t_accept_ns - scan.t_ns <= CARRIED_NS for x in landed)
+
+
+def things_lifted(state: State, doubts: tuple[Doubt, ...]) -> list[tuple[Doubt, Product | None]]:
+    """Return what left at once, each with its product: of two names two things, else one that was found in parts."""
+    names = sorted({doubt.product_id for doubt in doubts if doubt.product_id})
+    if len(names) > 1:
+        return [(doubt, state.setup.catalog.product(doubt.product_id)) for doubt in doubts]
+    delta_mg = sum(doubt.delta_mg for doubt in doubts)
+    thing = replace(doubts[0], delta_mg=delta_mg, product_id=names[0] if names else "")
+    return [(thing, lifted(state, thing))]
+
+
+def lifted(state: State, doubt: Doubt) -> Product | None:
+    """Return what was lifted out: what was asked for, whichever doubt was called by its name."""
+    prompt = state.trip.prompt
+    asked = basket.doubt_of(state.trip, prompt.doubt_id) if prompt and prompt.kind == WEIGH_AGAIN else None
+    return state.setup.catalog.product((asked or doubt).product_id)
 
 
 def followers(state: State, live: Live) -> list[Live]:
@@ -153,6 +180,7 @@ def live_of(doubt: Doubt) -> Live:
         doubt_id=0 if own else doubt.id,
         settled=own,
         seen=doubt.seen,
+        refused=doubt.refused,
     )
 
 

@@ -84,6 +84,7 @@ class Doubt:
     asked       how often the shopper was asked about it
     settled     delta_mg is final; False while the weight is only provisional
     seen        False where it came to light at a standstill: it may be several things
+    refused     numbers of scans that did not explain it before a restart, when more was known of it
     """
 
     id: int
@@ -97,6 +98,7 @@ class Doubt:
     asked: int = 0
     settled: bool = True
     seen: bool = True
+    refused: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

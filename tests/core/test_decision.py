@@ -197,3 +197,10 @@ def test_a_thing_leaves_with_the_part_of_it_that_came_to_light_later():
     verdict = fall(-570_500, (line(1, MILK), line(2, OATS)), (part,))
     assert verdict.accept
     assert (verdict.best.kind, verdict.best.lines, verdict.best.doubts) == ("taken", (2,), (9,))
+
+
+def test_a_lot_of_another_mass_than_the_one_to_be_lifted_out_does_not_stand_for_it():
+    lots = (replace(line(1, PEAR, 850_000), sold_by="weight"),)
+    asked = Doubt(9, 1, 1_300_000, "open", 5 * S, "pear", asked=1, seen=False)
+    other = Doubt(10, 2, 850_400, "open", 6 * S)
+    assert not fall(-850_000, lots, (asked, other)).accept, "the pears that are paid for left, or what nobody named"

@@ -420,6 +420,120 @@ def test_a_thing_that_shows_its_code_after_it_landed_says_nothing_of_what_leaves
     assert [line.product_id for line in world.state.trip.lines] == ["oats", "rye"], "which of them left is asked"
 
 
+def shopping(*more):
+    """A cart in which nothing lies yet, in a shop that sells these products, too."""
+    world = World(1)
+    world.state = replace(world.state, setup=replace(SETUP, catalog=Catalog("1", "EUR", [MILK, OATS, PEAR, *more])))
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    wait(world, 1_000)
+    return world
+
+
+def restarted(world, gross_mg):
+    """The same cart after a restart and the first rest."""
+    stored, seq = world.pending[-1].trip, world.pending[-1].seq
+    after = World(2)
+    after.state = initial(world.state.setup)
+    after.feed(Restored(5, 6, "0" * 16, stored, save_seq=seq))
+    after.tell(LoadState("ok", 0))
+    after.tell(Standstill(0, gross_mg, 300))
+    wait(after, 1_500)
+    return after
+
+
+def doubted(world):
+    return [(doubt.delta_mg, doubt.product_id) for doubt in world.state.trip.doubts]
+
+
+def billed(world):
+    return [(line.product_id, line.mass_mg) for line in world.state.trip.lines]
+
+
+def test_a_wrong_label_that_was_seen_through_explains_nothing_after_two_restarts():
+    world = shopping()
+    world.feed(Sighted(world.t_ns, world.t_ns, 3, "EAN13", "9521000000018", "09521000000018", votes=3))
+    looks = (("Oats", 6_000), ("Milk", -6_000))
+    world.feed(Classified(world.t_ns, world.t_ns, 3, looks, -1_000, -2_000, direction="in"))
+    world.tell(Step(1, 0, 300, 1_053_000, 500, "standing", True))
+    world.tell(Standstill(0, 1_053_000, 300))
+    assert doubted(world) == [(1_053_000, "milk")]
+    world = restarted(restarted(world, 1_053_000), 1_053_000)
+    assert [scan.product_id for scan in world.state.trip.scans] == ["milk"]
+    assert (billed(world), len(world.state.trip.doubts)) == ([], 1)
+
+
+def test_a_wrong_label_is_seen_through_though_the_code_of_another_thing_was_shown_in_the_same_pass():
+    wine = Product("wine", "Wine", "piece", 1_299, 1_053_000, 5_000, ("09521000000049",), label="Wine")
+    world = shopping(wine)
+    world.tell(Step(1, 0, 300, 520_000, 500, "standing", True))
+    world.tell(Standstill(0, 520_000, 300))
+    wait(world, 500)
+    for gtin in ("09521000000025", "09521000000018"):
+        world.feed(Sighted(world.t_ns, world.t_ns, 7, "EAN13", gtin[1:], gtin, votes=3))
+    looks = (("Wine", 6_000), ("Milk", -6_000), ("Oats", -6_000))
+    world.feed(Classified(world.t_ns, world.t_ns, 7, looks, -1_000, -6_000, direction="in"))
+    world.tell(Step(2, 0, 300, 1_053_000, 500, "standing", True))
+    assert doubted(world) == [(1_053_000, "milk")]
+
+
+def test_looks_that_change_their_mind_leave_a_lot_at_what_the_standstill_weighed():
+    world = shopping()
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    world.tell(Step(1, 0, 300, 405_000, 4_000, "strolling", True))
+    world.tell(Standstill(0, 409_000, 300))
+    seen_ns = world.t_ns - 100 * MS
+    looks = (("Milk", 6_000), ("Pear", -6_000))
+    world.feed(Classified(world.t_ns, seen_ns, 3, looks, -1_000, -2_000, direction="in"))
+    assert doubted(world) == [(409_000, "pear")]
+    world.feed(Classified(world.t_ns, seen_ns + 50 * MS, 3, (("Pear", 6_000),), -1_000, -2_000, direction="in"))
+    assert [(line.mass_mg, line.settled) for line in world.state.trip.lines] == [(409_000, True)]
+
+
+def test_pears_that_are_the_shoppers_own_keep_no_others_from_their_name():
+    world = shopping()
+    world.tell(Standstill(0, 410_000, 300))
+    wait(world, 2_000)
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    wait(world, 1_000)
+    world.feed(Tapped(world.t_ns, taps.ANSWER, "own", world.state.trip.prompt.id))
+    assert [doubt.kind for doubt in world.state.trip.doubts] == ["own"]
+    world.feed(Tapped(world.t_ns, taps.WITHDRAW, "pear"))
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    world.tell(Step(2, 0, 300, 700_000, 500, "standing", True))
+    assert billed(world) == [("pear", 700_000)]
+
+
+@pytest.mark.parametrize("way_ms", [500, 3_000, 4_500])
+def test_a_thing_may_be_on_its_way_as_long_as_its_code_is_kept_for_it(way_ms):
+    world = shopping()
+    world.tell(Standstill(0, 521_000, 300))
+    wait(world, 2_000)
+    world.feed(Sighted(world.t_ns, world.t_ns, 7, "EAN13", "9521000000025", "09521000000025", votes=3))
+    wait(world, way_ms)
+    world.tell(Step(2, 0, 300, 519_500, 500, "standing", True))
+    assert (billed(world), doubted(world)) == ([("oats", 519_500)], [(521_000, "")])
+
+
+@pytest.mark.parametrize("masses_mg", [(411_000, 440_000), (440_000, 411_000), (851_000,)])
+def test_two_lots_that_are_lifted_out_at_once_come_back_each_by_its_own_name_or_are_asked_about(masses_mg):
+    world = shopping(Product("apple", "Apples", "weight", 199, 180_000, 20_000, label="Apple"))
+    for gross_mg, name in ((411_000, "pear"), (851_000, "apple")):
+        world.tell(Standstill(0, gross_mg, 300))
+        wait(world, 2_000)
+        world.feed(Tapped(world.t_ns, taps.PICK, name))
+        wait(world, 1_000)
+    assert doubted(world) == [(411_000, "pear"), (440_000, "apple")]
+    world.tell(Step(1, 0, 300, -851_000, 500, "standing", True))
+    assert doubted(world) == []
+    for number, mass_mg in enumerate(masses_mg, 2):
+        wait(world, 1_500)
+        world.tell(Step(number, 0, 300, mass_mg, 500, "standing", True))
+    each = [{411_000: ("pear", 411_000), 440_000: ("apple", 440_000)}.get(mass_mg) for mass_mg in masses_mg]
+    assert billed(world) == [line for line in each if line]
+    assert len(world.state.trip.doubts) == each.count(None)
+
+
 def test_a_restart_brings_the_trip_back_bit_for_bit():
     world = shopping_with_milk()
     world.feed(Sighted(world.t_ns, world.t_ns, 2, "EAN13", "9521000000025", "09521000000025"))
