@@ -87,7 +87,7 @@ def judge_rise(
     found = [
         *_scan_hypotheses(change, scans[-SCANS_MAX:], looks, catalog),
         *_put_backs(change, gone, scans[-SCANS_MAX:], looks, catalog),
-        *_returns(change, doubts),
+        *_returns(change, doubts, catalog),
         *_looks_alone(change, scans, looks, catalog),
     ]
     prior = PRIOR_UNKNOWN if change.seen else PRIOR_UNKNOWN_UNSEEN
@@ -106,13 +106,13 @@ def judge_fall(
     """Return the verdict on goods that left; only what is in the cart can leave."""
     found = [
         *_taken(change, lines, looks, catalog),
-        *_returns(change, doubts),
-        *_undone_together(change, lines, doubts),
+        *_returns(change, doubts, catalog),
+        *_undone_together(change, lines, doubts, catalog),
         *_partial_returns(change, doubts),
     ]
     unknown = Hypothesis("unknown", PRIOR_UNKNOWN_TAKEN - ln_millinat(SPAN_MG), "something else")
     by_id = {line.id: line for line in lines}
-    asked_out = tuple(doubt for doubt in doubts if _is_asked_out(doubt))
+    asked_out = tuple(doubt for doubt in doubts if _is_asked_out(doubt, catalog))
     return choose(merged([*found, unknown], lambda h: _same_bill_now(h, by_id, asked_out)), costs)
 
 
@@ -203,24 +203,26 @@ def _put_backs(
         )
 
 
-def _returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
+def _returns(change: Change, doubts: tuple[Doubt, ...], catalog: Catalog) -> Iterator[Hypothesis]:
     for doubt in doubts:
         if (doubt.delta_mg > 0) == (change.delta_mg > 0):
             continue
         sigma_mg = _root_of_squares(_two_weighings_mg(change), doubt.sigma_mg)
-        score = PRIOR_ASKED_OUT if _is_asked_out(doubt) else PRIOR_DOUBT_BACK
+        score = PRIOR_ASKED_OUT if _is_asked_out(doubt, catalog) else PRIOR_DOUBT_BACK
         score += mass_millinat(change.delta_mg + doubt.delta_mg, sigma_mg)
         words = OWN_UNDONE if doubt.kind == "own" else UNDONE
         yield Hypothesis("returned", score, words, doubts=(doubt.id,))
 
 
-def _undone_together(change: Change, lines: tuple[Line, ...], doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:
+def _undone_together(
+    change: Change, lines: tuple[Line, ...], doubts: tuple[Doubt, ...], catalog: Catalog
+) -> Iterator[Hypothesis]:
     """What nobody saw land left with more: one thing may have been found in two parts, or have a part on a line."""
     unseen = [doubt for doubt in doubts if doubt.delta_mg > 0 and not doubt.seen and doubt.kind != "own"]
     for first, second in combinations(unseen, 2):
         sigma_mg = _root_of_squares(_two_weighings_mg(change), first.sigma_mg, second.sigma_mg)
         score = PRIOR_PAIR_TAKEN + mass_millinat(change.delta_mg + first.delta_mg + second.delta_mg, sigma_mg)
-        score += PRIOR_ASKED_OUT if _is_asked_out(first) or _is_asked_out(second) else 0
+        score += PRIOR_ASKED_OUT if _is_asked_out(first, catalog) or _is_asked_out(second, catalog) else 0
         yield Hypothesis("returned", score, BOTH_UNDONE, doubts=(first.id, second.id))
     for line, doubt in pairs(lines, unseen):
         off_mg = change.delta_mg + line.mass_mg + doubt.delta_mg
@@ -229,9 +231,10 @@ def _undone_together(change: Change, lines: tuple[Line, ...], doubts: tuple[Doub
         yield Hypothesis("taken", score, words, lines=(line.id,), doubts=(doubt.id,))
 
 
-def _is_asked_out(doubt: Doubt) -> bool:
-    """Return whether the shopper was asked to lift this out: it has a name, and nobody saw it land."""
-    return bool(doubt.asked and doubt.product_id and not doubt.seen)
+def _is_asked_out(doubt: Doubt, catalog: Catalog) -> bool:
+    """Return whether the shopper was asked to lift this out: it has the name of a lot, and nobody saw it land."""
+    product = catalog.product(doubt.product_id)
+    return bool(doubt.asked and not doubt.seen) and product is not None and product.sold_by == WEIGHT
 
 
 def _partial_returns(change: Change, doubts: tuple[Doubt, ...]) -> Iterator[Hypothesis]:

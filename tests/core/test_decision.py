@@ -204,3 +204,8 @@ def test_a_lot_of_another_mass_than_the_one_to_be_lifted_out_does_not_stand_for_
     asked = Doubt(9, 1, 1_300_000, "open", 5 * S, "pear", asked=1, seen=False)
     other = Doubt(10, 2, 850_400, "open", 6 * S)
     assert not fall(-850_000, lots, (asked, other)).accept, "the pears that are paid for left, or what nobody named"
+
+
+def test_a_piece_in_doubt_was_not_asked_to_be_lifted_out_and_leaves_no_sooner_than_a_line_does():
+    doubt = Doubt(9, 1, 700_500, "open", 5 * S, "milk", asked=1, seen=False)
+    assert not fall(-700_500, (line(1, OATS, 704_000),), (doubt,)).accept
