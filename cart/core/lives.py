@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cart.core import basket
-from cart.core.catalog import Product
+from cart.core.catalog import WEIGHT, Product
 from cart.core.choice import WEIGH_AGAIN
 from cart.core.evidence import Look, Moment
 from cart.core.state import Live, State
@@ -141,17 +141,27 @@ def things_lifted(state: State, doubts: tuple[Doubt, ...]) -> list[tuple[Doubt, 
     """Return what left at once, each with its product: of two names two things, else one that was found in parts."""
     names = sorted({doubt.product_id for doubt in doubts if doubt.product_id})
     if len(names) > 1:
-        return [(doubt, state.setup.catalog.product(doubt.product_id)) for doubt in doubts]
+        return [(doubt, lot_of(state, doubt)) for doubt in doubts]
     delta_mg = sum(doubt.delta_mg for doubt in doubts)
     thing = replace(doubts[0], delta_mg=delta_mg, product_id=names[0] if names else "")
     return [(thing, lifted(state, thing))]
 
 
 def lifted(state: State, doubt: Doubt) -> Product | None:
-    """Return what was lifted out: what was asked for, whichever doubt was called by its name."""
+    """Return the lot that was lifted out: the one asked for, whichever of several lots was called by its name.
+
+    None for what has no lot's name: what comes back then is asked about.
+    """
     prompt = state.trip.prompt
     asked = basket.doubt_of(state.trip, prompt.doubt_id) if prompt and prompt.kind == WEIGH_AGAIN else None
-    return state.setup.catalog.product((asked or doubt).product_id)
+    lot = lot_of(state, doubt)
+    return lot_of(state, asked) if lot and asked else lot
+
+
+def lot_of(state: State, doubt: Doubt) -> Product | None:
+    """Return the lot whose name this doubt has, None for anything else: a piece's name may be a mere suspicion."""
+    product = state.setup.catalog.product(doubt.product_id)
+    return product if product is not None and product.sold_by == WEIGHT else None
 
 
 def followers(state: State, live: Live) -> list[Live]:

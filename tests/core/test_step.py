@@ -534,6 +534,23 @@ def test_two_lots_that_are_lifted_out_at_once_come_back_each_by_its_own_name_or_
     assert len(world.state.trip.doubts) == each.count(None)
 
 
+def test_what_was_not_asked_to_be_lifted_out_comes_back_under_no_other_name():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    wait(world, 1_000)
+    for gross_mg in (1_040_000, 1_450_000):  # milk and pears, and nobody saw them land
+        world.tell(Standstill(0, gross_mg, 300))
+        wait(world, 2_000)
+    world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
+    wait(world, 1_000)
+    assert world.state.trip.prompt.kind == "weigh_again"
+    for step_id, delta_mg in ((1, -1_040_000), (2, 1_040_000)):
+        world.tell(Step(step_id, 0, 300, delta_mg, 500, "standing", True))
+        wait(world, 1_500)
+    assert world.state.trip.lines == (), "the milk is no pears"
+
+
 def test_a_restart_brings_the_trip_back_bit_for_bit():
     world = shopping_with_milk()
     world.feed(Sighted(world.t_ns, world.t_ns, 2, "EAN13", "9521000000025", "09521000000025"))
