@@ -133,8 +133,9 @@ def is_closed_to(state: State, live: Live, scan: Scan) -> bool:
         return True
     if scan.source != "code" or scan.t_ns <= live.t_accept_ns:
         return False
-    landed = (x for x in later(state, live) if x.seen and x.delta_mg > 0 and not x.lines)
-    return any(0 <= x.t_accept_ns - scan.t_ns <= CARRIED_NS for x in landed)
+    landed = [x.t_accept_ns for x in later(state, live) if x.seen and x.delta_mg > 0 and not x.lines]
+    nearer = [x.t_ns for x in state.trip.scans if x.source == "code" and x.t_ns > scan.t_ns]  # what landed has that one
+    return any(0 <= t_ns - scan.t_ns <= CARRIED_NS and not any(n <= t_ns for n in nearer) for t_ns in landed)
 
 
 def things_lifted(state: State, doubts: tuple[Doubt, ...]) -> list[tuple[Doubt, Product | None]]:

@@ -335,6 +335,21 @@ def test_a_code_that_an_unseen_thing_was_taken_for_goes_to_what_lands_with_it():
     assert [doubt.delta_mg for doubt in world.state.trip.doubts] == [521_000]
 
 
+def test_what_lands_under_a_code_of_its_own_takes_no_other_from_an_unseen_thing():
+    world = World(1)
+    world.tell(Standstill(0, 0, 300))
+    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    wait(world, 1_000)
+    world.tell(Standstill(0, 521_000, 300))
+    wait(world, 2_000)
+    world.feed(Sighted(world.t_ns, world.t_ns, 7, "EAN13", "9521000000025", "09521000000025", votes=3))
+    wait(world, 1_000)
+    world.feed(Sighted(world.t_ns, world.t_ns, 8, "EAN13", "9521000000018", "09521000000018", votes=3))
+    world.tell(Step(2, 0, 300, 700_000, 500, "standing", True))  # a wrong label, and in doubt for that
+    assert [line.product_id for line in world.state.trip.lines] == ["oats"]
+    assert [doubt.delta_mg for doubt in world.state.trip.doubts] == [700_000]
+
+
 def test_a_lot_that_is_named_only_after_a_restart_is_weighed_again():
     world = World(1)
     world.tell(Standstill(0, 0, 300))
