@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure on val a plain method whose figures on the official test split are known: how hard is val?
 
-Needs the environment of tools/train_classifier.py; about three minutes of one core. Nothing is written.
+Needs the environment of tools/train_classifier.py; about a minute of one core. Nothing is written.
 
     ~/.cache/smart-cart/train-venv/bin/python tools/anchor_classifier.py
 """
