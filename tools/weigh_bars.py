@@ -116,6 +116,13 @@ def tiles_missed() -> float:
     return field(moving(), "summary.tiles.missed")
 
 
+@bar("weigh-tiles-confirmed", "the same, 10 to 100 g: neither told in motion nor confirmed at a standstill", "=", 0,
+     "changes", BENCH)  # fmt: skip
+def tiles_confirmed() -> float:
+    """Smaller changes that no event told."""
+    return field(moving(), "summary.tiles.unconfirmed")
+
+
 @bar("weigh-tiles-delay", "the same: hand off to told, median", "<=", 1_000, "ms", BENCH)
 def tiles_delay() -> float:
     """Delay of the middle change."""

@@ -92,11 +92,11 @@ class Corrected:
         inertia: Inertia,
         vertical: list[int],
         platform_mg: int,
-        fore: list[int] | None = None,
+        fore: list[int],
     ) -> None:
         """Join the windows of the load with the accelerations of its new readings, `vertical` and along the cart."""
         self._load, self._felt = load, Smoothing(Track(inertia.history), vertical, ONE_G_UG)
-        self._fore = Smoothing(Track(inertia.sway.history), fore or [0] * len(vertical), ONE_G_UG)
+        self._fore = Smoothing(Track(inertia.sway.history), fore, ONE_G_UG)
         # All end with the newest reading.
         self._offset = load.count - self._felt.count
         self.count, self.first = load.count, load.first

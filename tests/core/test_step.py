@@ -283,11 +283,38 @@ def test_a_scale_that_never_rests_sharply_holds_nobody_for_ever_and_staff_see_th
     assert (world.state.trip.phase, line.mass_mg, line.review) == ("locked", 405_000, True)
 
 
-def test_the_code_of_what_lands_next_is_not_taken_for_what_was_in_doubt_before():
+def shopping(*more):
+    """A cart in which nothing lies yet, in a shop that sells these products, too."""
     world = World(1)
+    world.state = replace(world.state, setup=replace(SETUP, catalog=Catalog("1", "EUR", [MILK, OATS, PEAR, *more])))
     world.tell(Standstill(0, 0, 300))
     world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
     wait(world, 1_000)
+    return world
+
+
+def restarted(world, gross_mg):
+    """The same cart after a restart and the first rest."""
+    stored, seq = world.pending[-1].trip, world.pending[-1].seq
+    after = World(2)
+    after.state = initial(world.state.setup)
+    after.feed(Restored(5, 6, "0" * 16, stored, save_seq=seq))
+    after.tell(LoadState("ok", 0))
+    after.tell(Standstill(0, gross_mg, 300))
+    wait(after, 1_500)
+    return after
+
+
+def doubted(world):
+    return [(doubt.delta_mg, doubt.product_id) for doubt in world.state.trip.doubts]
+
+
+def billed(world):
+    return [(line.product_id, line.mass_mg) for line in world.state.trip.lines]
+
+
+def test_the_code_of_what_lands_next_is_not_taken_for_what_was_in_doubt_before():
+    world = shopping()
     world.tell(Standstill(0, 521_000, 300))
     wait(world, 2_000)
     (doubt,) = world.state.trip.doubts
@@ -310,22 +337,13 @@ def test_a_name_that_did_not_explain_a_change_before_a_restart_does_not_explain_
     world.tell(Step(1, 0, 300, 1_037_000, 500, "standing", True))
     world.tell(Standstill(0, 1_037_000, 300))
     assert [doubt.delta_mg for doubt in world.state.trip.doubts] == [1_037_000]
-    stored, seq = world.pending[-1].trip, world.pending[-1].seq
-    world = World(2)
-    world.state = initial(SETUP)
-    world.feed(Restored(5, 6, "0" * 16, stored, save_seq=seq))
-    world.tell(LoadState("ok", 0))
-    world.tell(Standstill(0, 1_037_000, 300))
-    wait(world, 1_000)
+    world = restarted(world, 1_037_000)
     world.feed(Tapped(world.t_ns, taps.PICK, "milk"))
     assert [line.product_id for line in world.state.trip.lines] == ["milk"]
 
 
 def test_a_code_that_an_unseen_thing_was_taken_for_goes_to_what_lands_with_it():
-    world = World(1)
-    world.tell(Standstill(0, 0, 300))
-    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
-    wait(world, 1_000)
+    world = shopping()
     world.tell(Standstill(0, 521_000, 300))
     wait(world, 2_000)
     world.feed(Sighted(world.t_ns, world.t_ns, 7, "EAN13", "9521000000025", "09521000000025", votes=3))
@@ -336,10 +354,7 @@ def test_a_code_that_an_unseen_thing_was_taken_for_goes_to_what_lands_with_it():
 
 
 def test_what_lands_under_a_code_of_its_own_takes_no_other_from_an_unseen_thing():
-    world = World(1)
-    world.tell(Standstill(0, 0, 300))
-    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
-    wait(world, 1_000)
+    world = shopping()
     world.tell(Standstill(0, 521_000, 300))
     wait(world, 2_000)
     world.feed(Sighted(world.t_ns, world.t_ns, 7, "EAN13", "9521000000025", "09521000000025", votes=3))
@@ -356,23 +371,14 @@ def test_a_lot_that_is_named_only_after_a_restart_is_weighed_again():
     world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
     world.tell(Step(1, 0, 300, 1_037_000, 500, "standing", True))
     world.tell(Standstill(0, 1_037_000, 300))
-    stored, seq = world.pending[-1].trip, world.pending[-1].seq
-    world = World(2)
-    world.state = initial(SETUP)
-    world.feed(Restored(5, 6, "0" * 16, stored, save_seq=seq))
-    world.tell(LoadState("ok", 0))
-    world.tell(Standstill(0, 1_037_000, 300))
-    wait(world, 1_000)
+    world = restarted(world, 1_037_000)
     world.feed(Tapped(world.t_ns, taps.PICK, "pear"))
     wait(world, 1_000)
     assert (world.state.trip.lines, world.state.trip.prompt.kind) == ((), "weigh_again")
 
 
 def test_no_name_of_a_lot_that_waits_to_be_weighed_again_explains_another_change():
-    world = World(1)
-    world.tell(Standstill(0, 0, 300))
-    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
-    wait(world, 1_000)
+    world = shopping()
     world.tell(Step(1, 0, 300, 1_300_000, 500, "standing", True))
     world.tell(Standstill(0, 1_710_000, 300))
     wait(world, 2_000)
@@ -418,10 +424,7 @@ def test_a_late_look_leaves_a_lot_at_what_the_standstill_weighed():
 
 def test_a_thing_that_shows_its_code_after_it_landed_says_nothing_of_what_leaves_next():
     rye = Product("rye", "Rye", "piece", 299, 522_000, 4_000, ("09521000000049",), label="Rye")
-    world = World(1)
-    world.state = replace(world.state, setup=replace(SETUP, catalog=Catalog("1", "EUR", [MILK, OATS, PEAR, rye])))
-    world.tell(Standstill(0, 0, 300))
-    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
+    world = shopping(rye)
     world.feed(Sighted(world.t_ns, world.t_ns, 1, "EAN13", "9521000000025", "09521000000025", votes=3))
     world.tell(Step(1, 0, 300, 520_000, 500, "standing", True))
     wait(world, 6_000)
@@ -433,36 +436,6 @@ def test_a_thing_that_shows_its_code_after_it_landed_says_nothing_of_what_leaves
     wait(world, 1_000)
     world.tell(Step(3, 0, 300, -521_000, 500, "standing", True))
     assert [line.product_id for line in world.state.trip.lines] == ["oats", "rye"], "which of them left is asked"
-
-
-def shopping(*more):
-    """A cart in which nothing lies yet, in a shop that sells these products, too."""
-    world = World(1)
-    world.state = replace(world.state, setup=replace(SETUP, catalog=Catalog("1", "EUR", [MILK, OATS, PEAR, *more])))
-    world.tell(Standstill(0, 0, 300))
-    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
-    wait(world, 1_000)
-    return world
-
-
-def restarted(world, gross_mg):
-    """The same cart after a restart and the first rest."""
-    stored, seq = world.pending[-1].trip, world.pending[-1].seq
-    after = World(2)
-    after.state = initial(world.state.setup)
-    after.feed(Restored(5, 6, "0" * 16, stored, save_seq=seq))
-    after.tell(LoadState("ok", 0))
-    after.tell(Standstill(0, gross_mg, 300))
-    wait(after, 1_500)
-    return after
-
-
-def doubted(world):
-    return [(doubt.delta_mg, doubt.product_id) for doubt in world.state.trip.doubts]
-
-
-def billed(world):
-    return [(line.product_id, line.mass_mg) for line in world.state.trip.lines]
 
 
 def test_a_wrong_label_that_was_seen_through_explains_nothing_after_two_restarts():
@@ -550,10 +523,7 @@ def test_two_lots_that_are_lifted_out_at_once_come_back_each_by_its_own_name_or_
 
 
 def test_what_was_not_asked_to_be_lifted_out_comes_back_under_no_other_name():
-    world = World(1)
-    world.tell(Standstill(0, 0, 300))
-    world.feed(Tapped(world.t_ns, taps.START, fresh_id="trip"))
-    wait(world, 1_000)
+    world = shopping()
     for gross_mg in (1_040_000, 1_450_000):  # milk and pears, and nobody saw them land
         world.tell(Standstill(0, gross_mg, 300))
         wait(world, 2_000)

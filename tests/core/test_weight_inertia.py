@@ -79,7 +79,7 @@ def shaken(mass_mg, late, readings=800, seed=1):
 def test_mass_and_delay_are_learned_from_the_shaking(late):
     load, up_ug = shaken(18_000_000, late)
     inertia = Inertia(rest_ug=1_000_000)
-    means = Corrected(Track(), Smoothing(Track(), load, 1_000_000), inertia, up_ug, 8_000_000)
+    means = Corrected(Track(), Smoothing(Track(), load, 1_000_000), inertia, up_ug, 8_000_000, [0] * len(up_ug))
     for at in range(100, 700, BLOCK):
         inertia = learned(inertia, means.block(at), 15_000_000)
     assert inertia.moving_mg == pytest.approx(18_000_000, rel=0.01)
@@ -89,7 +89,9 @@ def test_mass_and_delay_are_learned_from_the_shaking(late):
 def test_quiet_ground_teaches_nothing():
     load, up_ug = shaken(18_000_000, 0)
     quiet = [1_000_000 + (ug - 1_000_000) // 100 for ug in up_ug]
-    means = Corrected(Track(), Smoothing(Track(), load, 1_000_000), Inertia(rest_ug=1_000_000), quiet, 8_000_000)
+    means = Corrected(
+        Track(), Smoothing(Track(), load, 1_000_000), Inertia(rest_ug=1_000_000), quiet, 8_000_000, [0] * len(quiet)
+    )
     assert learned(Inertia(), means.block(400), 15_000_000) == Inertia()
 
 

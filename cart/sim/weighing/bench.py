@@ -115,7 +115,8 @@ class Report:
 
     def summary(self, motion: str) -> dict[str, float | None]:
         """Return what the bars ask of one class of motion, over the masses that it promises."""
-        row = next(r for r in self.rows if (r.motion, r.mass_mg, r.method) == (motion, 0, "weight"))
+        rows = [r for r in self.rows if (r.motion, r.method) == (motion, "weight")]
+        row = next(r for r in rows if r.mass_mg == 0)
         scenes = [scene for scene in self.scenes if scene.motion == motion]
         still = next(q for q in self.quiet if (q.motion, q.method) == (motion, "weight"))
         false = [claim for scene in scenes for claim in scene.weight.false]
@@ -124,6 +125,7 @@ class Report:
             "promised_from_mg": PROMISED_MG[motion],
             "changes": row.changes,
             "missed": row.missed + row.held,
+            "unconfirmed": sum(r.missed for r in rows if 0 < r.mass_mg < PROMISED_MG[motion]),
             "delay_ms_median": row.delay_ms.value,
             "delay_ms_p95": row.delay_ms_p95.value,
             "error_mg_median": row.error_mg.value,
