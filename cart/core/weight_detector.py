@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import isqrt
 
+from cart.core.weight_held import Held, Seen
 from cart.core.weight_inertia import Inertia, forgotten
 from cart.core.weight_noise import BOXES, Track
 from cart.core.weight_slope import Slope
@@ -54,12 +55,13 @@ class Detector:
     pulled     last position of standing at which the cart was felt being set going, which pulls at the gauges sideways
     stirred    last position at which the load was away from its level: the noise is not learned from there
     level_ug   what the load rests at, None before the first rest;  level_mg2: its variance
+    followed   position at which a level in motion was taken or followed last
     runs       for how many readings each window has seen a change
     anchored   the level was seen at this standstill; before that it does not drift, and larger steps are asked for
     settled    at this standstill it is known what the accelerometer reads at rest
     tilt_mg    what the cart's tilt at this standstill adds to its weight
-    held_ug    what was too small to be told and lies in the level while a change is open;  held_mg2: its variance
-    carried_ug the same that was kept out of changes which are final, until it is told;  carried_mg2: its variance
+    held       what was too small to be told in motion, oldest first; it lies in the level
+    trail      where the load seems to rest in motion, if that is not its level
     uneasy     readings since the load was last near its level in which it trembled, before any change is believed
     shocked    position of a shock that is not judged yet, 0 for none
     jammed     the moving mass disagrees with the static one
@@ -78,6 +80,7 @@ class Detector:
     stirred: int = 0
     level_ug: int | None = None
     level_mg2: int = 0
+    followed: int = 0
     runs: tuple[int, ...] = (0,) * len(BOXES)
     motion: str = STANDING
     motion_since: int = 0
@@ -86,10 +89,8 @@ class Detector:
     anchored: bool = True
     settled: bool = True
     tilt_mg: int = 0
-    held_ug: int = 0
-    held_mg2: int = 0
-    carried_ug: int = 0
-    carried_mg2: int = 0
+    held: tuple[Held, ...] = ()
+    trail: Seen | None = None
     uneasy: int = 0
     shocked: int = 0
     jammed: bool = False
@@ -116,4 +117,5 @@ def interrupted(detector: Detector) -> Detector:
         anchored=False,
         settled=False,
         rested=False,
+        trail=None,
     )

@@ -44,6 +44,7 @@ class Inertia:
     history   vertical accelerations in micro-g, one a reading, oldest first; () without an accelerometer
     rest_ug   what it reads at rest: 1 g and its own error; None before the first reading
     rest_sure rest_ug was seen standing;  rest_blocks: blocks it is a mean over, until then
+    rest_sums sum of the readings at rest that it is a mean of, and their number; (0, 0) before the first
     sums      of products: six of the three accelerations, three of them with the reading
     blocks    learned from so far, at most MEMORY_BLOCKS
     moving_mg mass that moves, platform and goods: c0;  0 before the first
@@ -55,6 +56,7 @@ class Inertia:
     rest_ug: int | None = None
     rest_sure: bool = False
     rest_blocks: int = 0
+    rest_sums: tuple[int, int] = (0, 0)
     sums: tuple[int, ...] = (0,) * 9
     blocks: int = 0
     moving_mg: int = 0
@@ -142,6 +144,10 @@ class Corrected:
     def felt_ug(self, box: int, at: int) -> int:
         """Return the mean acceleration over the window that ends with `at`."""
         return self._felt.mean_mg(box, at - self._offset)
+
+    def felt_reading_ug(self, at: int) -> int:
+        """Return the acceleration at one reading."""
+        return self._felt.reading(at - self._offset)
 
     def felt_has(self, box: int, at: int) -> bool:
         """Whether the window of accelerations lies within what is kept."""

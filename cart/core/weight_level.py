@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isqrt
 
-from cart.core import weight_motion, weight_slope
+from cart.core import weight_held, weight_motion, weight_slope
 from cart.core.weight_detector import Detector
+from cart.core.weight_held import Held, Seen
 from cart.core.weight_inertia import CHANGE_BEFORE, ONE_G_UG
 from cart.core.weight_motion import MOVING_OF, MOVING_SWING_MG
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
@@ -26,6 +27,7 @@ FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
 SIDEWAYS = 6_000  # part of the moving mass that a level taken on another slope may be wrong by
 UNEVEN = 20_000  # part of it that a level taken in motion may be wrong by, however long it was looked at
 SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
+SETTLED_AT_LAST = 240  # 3 s
 STEADY_FOR = 48  # readings, 0.6 s, for which the slope is known to be the same when a tilt has settled
 SHOCK_SHARE = 14  # of the moving mass: 0.07 g of shaking within 0.1 s
 SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
@@ -34,6 +36,18 @@ ACQUIRE_AT_LAST = 280
 SET_OFF_WITHIN = MOVING_OF * BLOCK  # readings after a pull in which rolling must show
 DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading: 3 s
 DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
+
+FOLLOW_EVERY = 3 * LONGEST // 2
+"""Readings from one window in motion to the next that shares little with it."""
+
+WANDERS_MG = 300
+"""What the zero may wander from one of them to the next, 0.25 g a second: a cell of 2 g/K among the freezers."""
+
+KNOWN_AFTER = 10 * READINGS_PER_S
+"""So long what is learned of a level is learned of the change that led to it. Later it is drift."""
+
+HELD_SURE = 4
+"""Standard deviations, from which what was held in motion is told at a standstill."""
 
 Found = Step | Standstill | Case
 Felt = tuple[int, int, int]
@@ -56,13 +70,13 @@ class Level:
         self.position, self.clear = old.position, old.clear
         self.landed, self.pulled, self.stirred = old.landed, old.pulled, old.stirred
         self.level_ug, self.level_mg2 = old.level_ug, old.level_mg2
+        self.followed = old.followed
         self.runs = list(old.runs)
         self.motion, self.motion_since = old.motion, old.motion_since
         self.moved_s, self.moved_as = old.moved_s, old.moved_as
         self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
         self.tilt_mg, self.shocked = old.tilt_mg, old.shocked
-        self.held_ug, self.held_mg2 = old.held_ug, old.held_mg2
-        self.carried_ug, self.carried_mg2 = old.carried_ug, old.carried_mg2
+        self.held, self.trail = old.held, old.trail
         self.jammed, self.uneasy = old.jammed, old.uneasy
         self.change, self.next_id = old.change, old.next_id
         self.drifted_ug, self.stood_ug = old.drifted_ug, old.stood_ug
@@ -84,6 +98,7 @@ class Level:
             stirred=self.stirred,
             level_ug=self.level_ug,
             level_mg2=self.level_mg2,
+            followed=self.followed,
             runs=tuple(self.runs),
             motion=self.motion,
             motion_since=self.motion_since,
@@ -92,10 +107,8 @@ class Level:
             anchored=self.anchored,
             settled=self.settled,
             tilt_mg=self.tilt_mg,
-            held_ug=self.held_ug,
-            held_mg2=self.held_mg2,
-            carried_ug=self.carried_ug,
-            carried_mg2=self.carried_mg2,
+            held=self.held,
+            trail=self.trail,
             uneasy=self.uneasy,
             shocked=self.shocked,
             jammed=self.jammed,
@@ -124,6 +137,7 @@ class Level:
         was = rest_ug if self.senses.inertia.rest_ug is None else self.senses.inertia.rest_ug
         by_level_ug = self.moving_mg() * (rest_ug - was) // 1_000
         self.level_ug += by_level_ug
+        self.trail = None
         if self.change:
             self.change = replace(self.change, base_ug=self.change.base_ug + by_level_ug)
         self.senses.rest_at(rest_ug, self.level_ug // 1_000, sure=sure, blocks=blocks)
@@ -147,8 +161,12 @@ class Level:
             self.settled = True
             return
         felt_ug = self.senses.felt_ug(32)
-        if self.position - self.motion_since < SETTLED_AFTER or felt_ug is None or not self.slope.steady():
+        stood = self.position - self.motion_since
+        if stood < SETTLED_AFTER or felt_ug is None or not self.slope.steady():
             return
+        landing = self.senses.raw_means.swing_mg2(self.senses.at) > MOVING_SWING_MG**2
+        if landing and stood < SETTLED_AT_LAST:
+            return  # what falls in now is felt up and down as well
         self.settled = True
         self.level_slope()
         by_ug = felt_ug - (inertia.rest_ug or felt_ug)
@@ -206,7 +224,7 @@ class Level:
         if any(self.runs) or self.usable() < FINAL_AFTER or not self.sight.has(32):
             return
         if self.motion != STANDING:
-            self._sharpen()
+            self._follow()
             return
         if self.sight.corrected or self.sight.swing > MOVING_SWING_MG**2:
             return
@@ -219,11 +237,13 @@ class Level:
             if not self.sight.steady(rank, 0):
                 return  # a hand was on it within the window
             # Seen again after motion or a gap: what the zero did meanwhile is drift, all at once.
-            self.anchored, self.moved_s, self.carried_ug, self.carried_mg2 = True, 0, 0, 0
-            self._drift(away)
+            self.anchored, self.moved_s = True, 0
+            self._know_better(away, variance)
+            self._tell_held()
         self._drift(max(-DRIFT_UG_MAX, min(DRIFT_UG_MAX, away // DRIFT_SHARE)))
         self.level_mg2 = min(self.level_mg2, variance)
-        self.senses.follow_rest(self.level_ug // 1_000, level=not self.tilt_mg, long=rank == BOXES.index(LONGEST))
+        if not self.sets_off():
+            self.senses.follow_rest(self.level_ug // 1_000, level=not self.tilt_mg, long=rank == BOXES.index(LONGEST))
         if not self.rested:
             self.rested = True
             # What was followed since the last one is in no change, so the sums may differ by it.
@@ -240,19 +260,68 @@ class Level:
             return self.smallest_mg() // 2
         return max(self.smallest_mg(), SURE_AGAIN * isqrt(variance_mg2 + self.level_mg2))
 
-    def _sharpen(self) -> None:
-        """In motion, know a level better that was taken or changed there; never beyond what its sigma allows.
+    def _know_better(self, by_ug: int, mg2: int) -> None:
+        """Put the level right by so much. What led to it a moment ago is put right with it; else it is drift.
 
-        One that was seen standing is sharper than any window here, and so stays.
+        mg2  variance of the level then
         """
         assert self.level_ug is not None
+        last = self.held[-1] if self.held else None
+        if last and last.position > self.landed and self.position - last.position < KNOWN_AFTER:
+            self.held = (*self.held[:-1], last.put_right(by_ug, mg2))
+            self.level_ug += by_ug
+        else:
+            self._drift(by_ug)
+
+    def _tell_held(self) -> None:
+        """Tell what was held, now that the load is seen standing."""
+        for one in self.held:
+            delta_mg = one.delta_ug // 1_000
+            if abs(delta_mg) > self.limits.step_mg and delta_mg * delta_mg > HELD_SURE**2 * one.mg2:
+                told = Step(self.next_id, one.start_ms, self.t_ms, delta_mg, isqrt(one.mg2), one.motion, final=False)
+                self.found += [told, replace(told, final=True)]
+                self.next_id += 1
+            else:  # no more than an error of the level: it lies in it, and nobody is told
+                self.drifted_ug += one.delta_ug
+        self.held = ()
+
+    def _follow(self) -> None:
+        """In motion, know a level better by each window that shares little with the one before, or find another one."""
+        assert self.level_ug is not None
         rank = BOXES.index(LONGEST)
-        if self.carried_ug or self.usable() < 3 * LONGEST or not self.sight.has(LONGEST) or not self.sight.even(rank):
+        if self.position - self.followed < FOLLOW_EVERY or self.usable() < 3 * LONGEST or not self.sight.has(LONGEST):
             return
-        away, variance = self.sight.mean_mg(LONGEST) - self.level_ug // 1_000, self.level_variance_mg2(rank)
-        if 2 * variance < self.level_mg2 and away * away < 9 * self.level_mg2:
-            self._drift(away * 1_000)
-            self.level_mg2 = variance
+        self.followed = self.position
+        if not self.sight.even(rank):
+            return
+        shared = self.level_variance_mg2(rank) - self.sight.variance_mg2(rank)
+        began_ms = self.t_ms - 3 * LONGEST * 1_000 // READINGS_PER_S
+        level = Seen(self.level_ug, max(0, self.level_mg2 - shared) + WANDERS_MG**2, began_ms)
+        window = Seen(self.sight.mean_mg(LONGEST) * 1_000, self.sight.variance_mg2(rank), began_ms)
+        if level.agrees(window):
+            level, self.trail = level.with_window(window), None
+            self._know_better(level.ug - self.level_ug, level.mg2)
+        elif self.trail is None or not self.trail.agrees(window):
+            self.trail = window  # a hand may be in the first one
+        else:
+            self.trail = self.trail.with_window(window)
+            surely = replace(self.trail, mg2=self.trail.mg2 + shared)
+            if self.sight.corrected and level.differs(surely, weight_held.SURE):
+                self.hold(self.trail, level.mg2, self.position)
+                return
+        self.level_mg2 = level.mg2 + shared
+
+    def hold(self, seen: Seen, before_mg2: int, position: int) -> None:
+        """Take another level in motion, and hold the change between the two.
+
+        before_mg2  variance of the level that was
+        position    of the last reading of the window
+        """
+        assert self.level_ug is not None
+        by_ug = seen.ug - self.level_ug
+        one = Held(seen.since_ms, position, by_ug, before_mg2 + seen.mg2, before_mg2, self.motion)
+        self.held = weight_held.with_held(self.held, one)
+        self.level_ug, self.level_mg2, self.trail = seen.ug, seen.mg2 + self.uneven_mg2(), None
 
     def _drift(self, by_ug: int) -> None:
         assert self.level_ug is not None

@@ -29,8 +29,11 @@ TREMBLE_BOX, TREMBLE_READINGS, TREMBLE_MG = 8, 13, 30_000
 TILT_UG = 300
 """A smaller change of the acceleration at rest, 1.4 degrees from level, is the sensor's own."""
 
-REST_SHARE = 64
-"""The acceleration of rest goes this part of the way to what is felt, at each reading."""
+REST_READINGS = 1_600
+"""The acceleration of rest is a mean over so many readings at rest, 20 s: a sensor's own drift is slower."""
+
+REST_LATE = 48
+"""Readings, 0.6 s, by which that mean is late: a cart that is set going is known to be by then."""
 
 
 class Senses:
@@ -182,9 +185,19 @@ class Senses:
         rest_ug, felt_ug = self.inertia.rest_ug, self.felt_ug(LONGEST)
         if not (level and long) or rest_ug is None or felt_ug is None or abs(felt_ug - rest_ug) > TILT_UG:
             return
-        by_ug = felt_ug - rest_ug if not self.inertia.rest_sure else (felt_ug - rest_ug) // REST_SHARE
-        if by_ug:
-            self.rest_at(rest_ug + by_ug, gross_mg, sure=True, blocks=0)
+        means, (total, readings) = self.corrected_means, self.inertia.rest_sums
+        assert means is not None
+        newest = self.at - REST_LATE
+        if not readings:
+            first = self.at + 1 - (3 * LONGEST - 2)
+            total, readings = sum(means.felt_reading_ug(at) for at in range(first, newest + 1)), newest + 1 - first
+        else:
+            if readings >= REST_READINGS:
+                total, readings = total - total // readings, readings - 1
+            total, readings = total + means.felt_reading_ug(newest), readings + 1
+        self.inertia = replace(self.inertia, rest_sums=(total, readings))
+        if total // readings != rest_ug:
+            self.rest_at(total // readings, gross_mg, sure=True, blocks=0)
 
     def rest_at(self, rest_ug: int, gross_mg: int | None, *, sure: bool, blocks: int) -> None:
         """Take an acceleration as that of rest."""

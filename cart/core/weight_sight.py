@@ -9,8 +9,6 @@ SURE = 6  # standard deviations that a change must stand out by
 SURE_AGAIN = 4  # at the first rest after motion
 SURE_NOW = 2  # ... of the swing of the moment, standing
 SURE_MOVING = 7
-SURE_OF_HALF = 8  # ... of a level that was taken in motion: half of a change is then 4
-SURELY_MG = 24_000  # heavier than that it is told all the same
 HAND_MG = 150_000  # a hand may push or pull so hard while it places something
 HAND_RUN = 11
 FROZEN_RUN = 5  # equal readings in a row in which nothing is believed: the converter may be stuck
@@ -90,11 +88,7 @@ class Sight:
         tolerated = max(3_000, abs(delta_mg) // 20) ** 2
         learned = self.learned_mg2(rank)
         times = SURE if anchored else SURE_AGAIN
-        # What is told is right to a half, or the level before was not known well enough to tell it.
-        halved = abs(delta_mg) > SURELY_MG or square > SURE_OF_HALF**2 * level_mg2
-        return (
-            halved and square > times**2 * (learned + level_mg2) and learned < tolerated and square > SURE_NOW**2 * now
-        )
+        return square > times**2 * (learned + level_mg2) and learned < tolerated and square > SURE_NOW**2 * now
 
     def steady(self, rank: int, delta_mg: int) -> bool:
         """Whether the load rests in a window: its two halves agree, and its middle lies on the line between them.

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import weight_slope, weight_sway
+from cart.core import weight_motion, weight_slope, weight_sway
 from cart.core.weight_detector import Change, Detector
+from cart.core.weight_held import SURE, Seen
 from cart.core.weight_inertia import CHANGE_AFTER, CHANGE_BEFORE, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
 from cart.core.weight_level import FINAL_AFTER, READINGS_PER_S, Felt, Found, Level
 from cart.core.weight_motion import STILL_BLOCKS, motion_after
@@ -33,10 +34,10 @@ FINAL_AFTER_MOVING = 3 * LONGEST + 12  # in motion the longest window is worth w
 REST_AFTER_CHILD = 240  # 3 s: what is as heavy as a child may sit still for a moment
 FINAL_AT_LAST = 320  # 4 s: then with whatever sigma there is
 FINAL_SIGMA_MG = 1_500
+FINAL_SIGMA_MOVING_MG = 3_000  # of the longest window in motion: no other says more
 BLURRED = 2  # times the least variance of the level, beyond which a window says less than was known already
-HELD_SURE = 5  # standard deviations, from which what was held is told by itself at a standstill
 HAND_READINGS = 16  # a hand is on it for up to 0.4 s around the middle
-SINCE_SURE = 3  # the same, from which it is said that something was held at all, or came since
+HAND_BEFORE = 40  # and before that it may press on the goods for as long again
 RINGING_MS = 300
 RINGING = RINGING_MS * READINGS_PER_S // 1_000  # the same in readings
 TILTING = 100  # readings, 1.25 s, that it may take
@@ -249,6 +250,7 @@ class _Detection(Level):
         assert self.level_ug is not None
         self.senses.load_changed(mean_mg - self.level_ug // 1_000, mean_mg)
         self.level_ug, self.level_mg2 = mean_mg * 1_000, self.level_variance_mg2(rank)
+        self.followed, self.trail = self.position, None
 
     def _hold_back(self, moved: int, mean_mg: int) -> None:
         """In motion, keep out of the change that comes now what was too small to be told: a standstill tells it.
@@ -256,27 +258,23 @@ class _Detection(Level):
         Unless what comes now were too small without it: then both are one change that took its time.
         """
         assert self.level_ug is not None
-        carried_ug, carried_mg2 = self.carried_ug, self.carried_mg2
-        self.carried_ug = self.carried_mg2 = 0
-        end = moved - HAND_READINGS
+        end = moved - HAND_BEFORE
         still = None if self.anchored else self.senses.look_still(self.motion)
         before = still.ending(self.position - end, end - self.landed - HAND_READINGS, even=True) if still else None
         if not still or before is None:
             return
         # The swing of now is that of what comes.
-        before_mg, variance = before[1], still.learned_mg2(before[0], self.position - end) + self.uneven_mg2()
-        held_mg, held_mg2 = before_mg - self.level_ug // 1_000, variance + self.level_mg2
-        since_mg, last_mg2 = held_mg - carried_ug // 1_000, self.level_mg2 - carried_mg2
-        if carried_ug and since_mg * since_mg < SINCE_SURE**2 * (variance + last_mg2):
-            # Nothing came since the last change: by what was told after it the sum keeps no error of the way between.
-            before_mg, variance = before_mg - since_mg, last_mg2
-            held_mg, held_mg2 = carried_ug // 1_000, carried_mg2
-        came_mg = abs(mean_mg - before_mg)
-        smallest = self.smallest_mg() if self.motion == STANDING else self.smallest_mg() // 2
-        apart = came_mg > smallest and came_mg * came_mg > SURE_MOVING**2 * variance
-        if apart and abs(held_mg) < self.limits.rough_step_mg and held_mg * held_mg > SINCE_SURE**2 * held_mg2:
-            self.held_ug, self.held_mg2 = held_mg * 1_000, held_mg2
-            self.level_ug, self.level_mg2 = before_mg * 1_000, variance
+        rank, before_mg = before
+        began_ms = self.t_ms - (self.position - end + 3 * BOXES[rank]) * 1_000 // READINGS_PER_S
+        seen = Seen(before_mg * 1_000, still.learned_mg2(rank, self.position - end), began_ms)
+        if self.trail and self.trail.agrees(seen):
+            seen = self.trail if self.trail.mg2 < seen.mg2 else replace(seen, since_ms=self.trail.since_ms)
+        came_mg, held_mg = abs(mean_mg - seen.ug // 1_000), abs(seen.ug - self.level_ug) // 1_000
+        smallest = 3 * weight_motion.smallest_mg(self.limits, self.motion, None, corrected=True) // 4
+        apart = came_mg > smallest and came_mg * came_mg > SURE_MOVING**2 * seen.mg2
+        level = Seen(self.level_ug, self.level_mg2, 0)
+        if apart and held_mg < self.limits.rough_step_mg and level.differs(seen, SURE):
+            self.hold(seen, self.level_mg2, end)
 
     def _opened(self, moved: int, mean_mg: int, rank: int) -> Change:
         """Return the change that begins, told."""
@@ -314,7 +312,9 @@ class _Detection(Level):
         known = False
         if rank is not None and self.sight.has(8):
             self.change = change = self._known_better(change, rank, rested)
-            known = self._near_level() and self.sight.variance_mg2(rank) < FINAL_SIGMA_MG**2
+            full = self.motion != STANDING and BOXES[rank] == LONGEST
+            sigma_mg = FINAL_SIGMA_MOVING_MG if full else FINAL_SIGMA_MG
+            known = self._near_level() and self.sight.variance_mg2(rank) < sigma_mg**2
         held = self._held()
         if held and self.t_ms - change.t_accept_ms > RINGING_MS:
             # A later part of the same lean starts from the same base.
@@ -349,10 +349,6 @@ class _Detection(Level):
 
     def _finish(self, change: Change) -> None:
         assert self.level_ug is not None
-        if self.motion == STANDING and self.held_ug * self.held_ug < HELD_SURE**2 * self.held_mg2 * 1_000_000:
-            # The level before was taken in motion and may be wrong by so much: here only the sum of both is known.
-            change = replace(change, base_ug=change.base_ug - self.held_ug)
-            self.held_ug = self.held_mg2 = 0
         delta_mg = (self.level_ug - change.base_ug) // 1_000
         if change.leant and abs(delta_mg) * 1_000_000 < change.peak_mg * CREEP_PPM:
             # It has gone: what it leaves is the cells' own.
@@ -362,7 +358,5 @@ class _Detection(Level):
         if change.leant and abs(delta_mg) * 8 < change.peak_mg:
             self.found.append(Case(self.t_ms, CHILD if change.peak_mg > CHILD_MG else LEAN))
         self.change = None
-        self.level_ug, self.level_mg2 = self.level_ug - self.held_ug, self.level_mg2 + self.held_mg2
-        self.carried_ug, self.carried_mg2, self.held_ug, self.held_mg2 = self.held_ug, self.held_mg2, 0, 0
-        # What is carried is told at this standstill; before that the level is not seen.
-        self.anchored = self.anchored or (self.motion == STANDING and self.settled and not self.carried_ug)
+        # What is held is told at this standstill; before that the level is not seen.
+        self.anchored = self.anchored or (self.motion == STANDING and self.settled and not self.held)

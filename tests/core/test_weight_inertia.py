@@ -259,3 +259,17 @@ def test_what_is_kept_is_bounded():
         len(kept.corrected.blocks),
     )
     assert replace(kept) == kept
+
+
+def test_what_is_felt_at_rest_is_a_long_mean_that_setting_off_does_not_spoil():
+    away_ug = []
+    for seed in range(4):
+        cart = Cart(seed=seed).wait(8)
+        for _ in range(5):
+            cart.over_tiles()
+            cart.platform.push_to(0)
+            cart.wait(5)
+        away_ug.append(cart.weight.detector.inertia.rest_ug - 1_000_000)
+    # Of 100 ug/sqrt(Hz) a mean over 10 s leaves 22.
+    assert max(map(abs, away_ug)) < 70
+    assert sum(away_ug) / len(away_ug) == pytest.approx(0, abs=30)

@@ -124,7 +124,7 @@ class Report:
         return {
             "promised_from_mg": PROMISED_MG[motion],
             "changes": row.changes,
-            "missed": row.missed + row.held,
+            "missed": row.missed + row.together + row.held,
             "unconfirmed": sum(r.missed for r in rows if 0 < r.mass_mg < PROMISED_MG[motion]),
             "delay_ms_median": row.delay_ms.value,
             "delay_ms_p95": row.delay_ms_p95.value,

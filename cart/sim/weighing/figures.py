@@ -8,7 +8,7 @@ from math import isfinite
 
 from cart.sim.weighing.intervals import quantile, quantile_interval, rate_interval, share_interval
 from cart.sim.weighing.items import MASSES_MG, Balance, Scene
-from cart.sim.weighing.matching import AT_ONCE, HELD, MISSED, Claim, Matched, Outcome
+from cart.sim.weighing.matching import AT_ONCE, HELD, MISSED, TOGETHER, Claim, Matched, Outcome
 
 METHODS = ("weight", "plateau")
 ERROR_MASS_MG_MAX = 1_000_000
@@ -43,6 +43,7 @@ class Row:
     changes: int
     found: Figure
     held: int
+    together: int
     missed: int
     delay_ms: Figure
     delay_ms_p95: Figure
@@ -121,6 +122,7 @@ def _row(motion: str, mass_mg: int, method: str, outcomes: list[Outcome]) -> Row
         len(outcomes),
         Figure(share, *share_interval(len(found), len(outcomes))),
         sum(outcome.how == HELD for outcome in outcomes),
+        sum(outcome.how == TOGETHER for outcome in outcomes),
         sum(outcome.how == MISSED for outcome in outcomes),
         _quantile(delays, 0.5),
         _quantile(delays, 0.95),

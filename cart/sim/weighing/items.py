@@ -147,11 +147,12 @@ def _seconds(feed: Feed, driven: Iterator[None], seconds: int) -> None:
 
 def _scene(motion: str, number: int, feed: Feed, truth: list[Change]) -> Scene:
     claims = claims_of_weight(feed.told)
+    rests_ms = [heard.t_ms for heard in feed.told if isinstance(heard.event, Standstill)]
     return Scene(
         motion,
         number,
         feed.now_ms // 1_000,
-        matched(truth, claims),
+        matched(truth, claims, rests_ms),
         matched(truth, claims_of_plateau(feed.plateau_told)),
         tuple(claims),
         tuple(_balances(feed, truth, claims)),

@@ -4,13 +4,14 @@ A claim explains a change when it came while the hand was at work (0.4 s at most
 has its sign, and is off by less than half of it; of several the one nearest in mass. It was in time by its first word
 that is as near: a word that is far off is not an early one. What is left over may be a change (or several in one) that
 was held in motion and confirmed at a standstill. The rest is false, and the second half of a placement that was told in
-two is too.
+two is too. A change of which no claim speaks may still be in the sum that another was told with: then they were told
+together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from cart.core.weight import Step
@@ -27,7 +28,16 @@ HELD_MAX = 6
 WITHDRAWN_MG = 5_000
 """A final below this takes its provisional back: nothing of it reaches the basket."""
 
-AT_ONCE, HELD, MISSED = "at once", "held", "missed"
+SUM_SIGMAS = 3
+"""A claim speaks of more than its change if it is off by more than so many of its own sigmas, and their sum is not."""
+
+SAME_MS = 3_500
+"""A held change is known by when it is said to have come: windows of 2.4 s had to show it."""
+
+AT_WORK_MS = 1_500
+"""What was released so long before a standstill may be missing in it: a hand was at work."""
+
+AT_ONCE, HELD, TOGETHER, MISSED = "at once", "held", "together", "missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,8 @@ class Change:
 class Claim:
     """Something told as a change: when it was first told, and its mass as first and as last told.
 
-    final  the last word was a final
+    final     the last word was a final
+    start_ms  when it is said to have come; None: when it was told
     words  (t_ms, mass) of each word, oldest first; empty: its first word was its last
     """
 
@@ -53,6 +64,12 @@ class Claim:
     sigma_mg: int = 0
     final: bool = True
     words: tuple[tuple[int, int], ...] = ()
+    start_ms: int | None = None
+
+    @property
+    def last_ms(self) -> int:
+        """When it was last told."""
+        return self.words[-1][0] if self.words else self.t_ms
 
     @property
     def withdrawn(self) -> bool:
@@ -62,7 +79,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One change, and what became of it: how is "at once", "held" (confirmed later) or "missed"."""
+    """One change, and what became of it.
+
+    how  "at once", "held" (confirmed later), "together" (in the sum that another was told with) or "missed"
+    """
 
     change: Change
     how: str
@@ -95,9 +115,12 @@ def claims_of_weight(told: Iterable[Heard]) -> list[Claim]:
     claims: dict[int, Claim] = {}
     for heard in told:
         if isinstance(step := heard.event, Step):
-            first = claims.get(step.id, Claim(heard.t_ms, step.delta_mg, step.delta_mg))
+            began_ms = heard.t_ms - step.t_accept_ms + step.t_start_ms
+            first = claims.get(step.id, Claim(heard.t_ms, step.delta_mg, step.delta_mg, start_ms=began_ms))
             words = (*first.words, (heard.t_ms, step.delta_mg))
-            claims[step.id] = Claim(first.t_ms, first.first_mg, step.delta_mg, step.sigma_mg, step.final, words)
+            claims[step.id] = replace(
+                first, last_mg=step.delta_mg, sigma_mg=step.sigma_mg, final=step.final, words=words
+            )
     return list(claims.values())
 
 
@@ -106,8 +129,11 @@ def claims_of_plateau(told: Iterable[PlateauStep]) -> list[Claim]:
     return [Claim(step.t_ms, step.delta_mg, step.delta_mg) for step in told]
 
 
-def matched(truth: Sequence[Change], claims: Sequence[Claim]) -> Matched:
-    """Return what became of each change, and what was told without one."""
+def matched(truth: Sequence[Change], claims: Sequence[Claim], rests_ms: Sequence[int] = ()) -> Matched:
+    """Return what became of each change, and what was told without one.
+
+    rests_ms  when a standstill was told, oldest first: what came before one is not confirmed by what is told after it
+    """
     free = list(claims)
     outcomes = []
     for change in truth:
@@ -118,12 +144,20 @@ def matched(truth: Sequence[Change], claims: Sequence[Claim]) -> Matched:
         outcomes.append(Outcome(change, AT_ONCE, found) if found else Outcome(change, MISSED))
     false = []
     for claim in free:
-        confirmed = _confirmed(claim, outcomes)
+        confirmed = _confirmed(claim, outcomes, _open_ms(claim, rests_ms))
         for n in confirmed:
             outcomes[n] = Outcome(outcomes[n].change, HELD, claim)
         if not confirmed:
             false.append(claim)
+    for claim in claims:
+        for n in _told_with(claim, outcomes, _open_ms(claim, rests_ms)):
+            outcomes[n] = Outcome(outcomes[n].change, TOGETHER, claim)
     return Matched(tuple(outcomes), tuple(false))
+
+
+def _open_ms(claim: Claim, rests_ms: Sequence[int]) -> int:
+    """Return since when changes may have been held that this claim confirms."""
+    return max((rest_ms - AT_WORK_MS for rest_ms in rests_ms if rest_ms < claim.t_ms), default=0)
 
 
 def _explains(claim: Claim, change: Change) -> bool:
@@ -136,18 +170,45 @@ def _is_near(mass_mg: int, change: Change) -> bool:
     return abs(mass_mg - change.delta_mg) < abs(change.delta_mg) // 2
 
 
-def _confirmed(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[int, ...]:
-    """Return the missed changes before this claim whose sum it is; a standstill confirms all that is held, so the
-    most of them that do.
-    """
-    missed = [
-        n for n, o in enumerate(outcomes) if o.how == MISSED and o.change.released_ms <= claim.t_ms + o.change.hand_ms
+def _missed(outcomes: Sequence[Outcome], claim: Claim, since_ms: int) -> list[int]:
+    """Return the changes without a claim, of which this one may still speak: at most the last HELD_MAX."""
+    return [
+        n
+        for n, o in enumerate(outcomes)
+        if o.how == MISSED and since_ms <= o.change.released_ms <= claim.last_ms + o.change.hand_ms
     ][-HELD_MAX:]
-    for count in range(len(missed), 0, -1):
-        for some in combinations(reversed(missed), count):
+
+
+def _confirmed(claim: Claim, outcomes: Sequence[Outcome], since_ms: int) -> tuple[int, ...]:
+    """Return the missed change that came when this claim says, if it is as heavy; else those whose sum is nearest."""
+    missed = _missed(outcomes, claim, since_ms)
+    near = [n for n in missed if _is_near(claim.last_mg, outcomes[n].change)]
+    began_ms = claim.t_ms if claim.start_ms is None else claim.start_ms
+    apart_ms, soonest = min(((abs(began_ms - outcomes[n].change.released_ms), n) for n in near), default=(0, -1))
+    if near and apart_ms <= SAME_MS:
+        return (soonest,)
+    sums = []
+    for count in range(1, len(missed) + 1):
+        for some in combinations(missed, count):
             total = sum(outcomes[n].change.delta_mg for n in some)
-            allowed = max(HELD_WITHIN_MG, abs(total) * HELD_WITHIN_PERCENT // 100)
+            off, allowed = abs(claim.last_mg - total), max(HELD_WITHIN_MG, abs(total) * HELD_WITHIN_PERCENT // 100)
             # Half of the change, as for those found at once: a claim of 12 g is no confirmation of 3 g.
-            if abs(claim.last_mg - total) < min(allowed, max(abs(total) // 2, 1)):
-                return tuple(some)
-    return ()
+            if off < min(allowed, max(abs(total) // 2, 1)):
+                sums.append((off, some))
+    return min(sums, default=(0, ()))[1]
+
+
+def _told_with(claim: Claim, outcomes: Sequence[Outcome], since_ms: int) -> tuple[int, ...]:
+    """Return the missed changes that this claim tells together with its own; none if its own alone may explain it."""
+    own = sum(o.change.delta_mg for o in outcomes if o.claim is claim)
+    allowed = SUM_SIGMAS * claim.sigma_mg
+    if abs(claim.last_mg - own) <= allowed or all(o.claim is not claim for o in outcomes):
+        return ()
+    missed = _missed(outcomes, claim, since_ms)
+    sums = [
+        (abs(claim.last_mg - own - sum(outcomes[n].change.delta_mg for n in some)), some)
+        for count in range(1, len(missed) + 1)
+        for some in combinations(missed, count)
+    ]
+    off, nearest = min(sums, default=(allowed + 1, ()))
+    return nearest if off <= allowed else ()

@@ -11,7 +11,7 @@ HEAD = (
     "SIMULATED. Assumed: every parameter of the world (--print-world), above all how floors shake a cart.",
     "Measured on a load cell or a cart: nothing. Figures in brackets: 95 % intervals.",
 )
-CHANGES_HEAD = ("motion", "mass", "method", "n", "found at once", "held", "delay s", "p95", "error g", "p95")
+CHANGES_HEAD = ("motion", "mass", "method", "n", "found at once", "held", "with", "delay s", "p95", "error g", "p95")
 LANDINGS_HEAD = ("lands, on four cells", "n", "placed", "error mm", "p95", "beyond 3 sigma")
 QUIET_HEAD = ("nothing happens", "method", "hours", "false", "an hour", "kept", "largest g")
 
@@ -61,6 +61,7 @@ def change_cells(row: Row) -> tuple[str, ...]:
         str(row.changes),
         with_interval(row.found, 100, 0) + " %",
         str(row.held),
+        str(row.together),
         with_interval(row.delay_ms, 1e-3, 2),
         with_interval(row.delay_ms_p95, 1e-3, 2),
         with_interval(row.error_mg, 1e-3, 1),

@@ -8,7 +8,17 @@ from cart.core.weight import LoadState, Step
 from cart.sim.physics import Params
 from cart.sim.weighing.alarms import delay_ms
 from cart.sim.weighing.feed import Heard
-from cart.sim.weighing.matching import AT_ONCE, HAND_MS, HELD, MISSED, Change, Claim, claims_of_weight, matched
+from cart.sim.weighing.matching import (
+    AT_ONCE,
+    HAND_MS,
+    HELD,
+    MISSED,
+    TOGETHER,
+    Change,
+    Claim,
+    claims_of_weight,
+    matched,
+)
 
 
 def step(number, delta_mg, *, final=False, sigma_mg=900):
@@ -21,7 +31,14 @@ def hows(result):
 
 def test_provisional_and_final_under_one_id_are_one_claim():
     told = [Heard(100, step(1, 49_000)), Heard(150, LoadState("ok", 0)), Heard(1_500, step(1, 50_100, final=True))]
-    assert claims_of_weight(told) == [Claim(100, 49_000, 50_100, 900, True, ((100, 49_000), (1_500, 50_100)))]
+    words = ((100, 49_000), (1_500, 50_100))
+    assert claims_of_weight(told) == [Claim(100, 49_000, 50_100, 900, True, words, start_ms=100)]
+
+
+def test_a_claim_knows_when_its_change_is_said_to_have_come():
+    late = Step(1, 8_000, 30_000, 20_000, 900, "rough", final=True)
+    (claim,) = claims_of_weight([Heard(30_010, late)])
+    assert (claim.t_ms, claim.start_ms) == (30_010, 8_010)
 
 
 def test_a_final_of_nothing_takes_its_provisional_back():
@@ -94,6 +111,43 @@ def test_small_changes_that_were_held_are_confirmed_in_one():
 def test_a_confirmation_of_some_leaves_the_others_missed():
     truth = [Change(1_000, 20_000), Change(6_000, 50_000), Change(12_000, -40_000)]
     assert hows(matched(truth, [Claim(30_000, 50_000, 50_500)])) == [MISSED, HELD, MISSED]
+
+
+def test_what_is_told_later_is_known_by_when_it_came():
+    truth = [Change(1_000, 10_000), Change(6_000, 20_000)]
+    first, second = Claim(30_000, 14_600, 14_600, start_ms=2_000), Claim(30_000, 17_300, 17_300, start_ms=7_500)
+    result = matched(truth, [first, second])
+    assert [(outcome.how, outcome.claim) for outcome in result.outcomes] == [(HELD, first), (HELD, second)]
+
+
+def test_a_sum_is_that_of_the_changes_it_is_nearest_to():
+    truth = [Change(1_000, 20_000), Change(9_000, 50_000), Change(20_000, -10_000)]
+    assert hows(matched(truth, [Claim(30_000, 71_000, 71_000)])) == [HELD, HELD, MISSED]
+
+
+def test_a_sum_counts_what_came_before_its_last_word():
+    truth = [Change(1_000, 20_000), Change(6_500, 30_000)]
+    claim = Claim(5_000, 20_000, 50_000, words=((5_000, 20_000), (8_000, 50_000)))
+    assert hows(matched(truth, [claim])) == [HELD, HELD]
+    assert hows(matched(truth, [replace(claim, words=((5_000, 20_000), (6_000, 50_000)))])) == [MISSED, MISSED]
+
+
+def test_a_change_that_is_in_the_sum_of_another_was_told_together_with_it():
+    truth = [Change(1_000, 1_000_000), Change(5_300, 10_000)]
+    words = ((1_500, 1_001_000), (5_600, 1_012_000))
+    assert hows(matched(truth, [Claim(1_500, 1_001_000, 1_012_000, 3_900, words=words)])) == [AT_ONCE, TOGETHER]
+    # Off by no more than its own sigmas allow it says nothing of the other.
+    assert hows(matched(truth, [Claim(1_500, 1_001_000, 1_012_000, 4_100, words=words)])) == [AT_ONCE, MISSED]
+    assert hows(matched(truth, [Claim(1_500, 1_001_000, 1_022_000, 3_900, words=words)])) == [AT_ONCE, MISSED]
+
+
+def test_what_came_before_a_standstill_is_not_confirmed_after_it():
+    truth, claim = [Change(1_000, 20_000)], Claim(30_000, 20_000, 20_000)
+    assert hows(matched(truth, [claim], [10_000])) == [MISSED]
+    assert hows(matched(truth, [claim], [10_000, 30_000])) == [MISSED]
+    # A hand was at work at the one, and the other belongs to the claim.
+    assert hows(matched(truth, [claim], [2_000])) == [HELD]
+    assert hows(matched(truth, [claim], [30_000])) == [HELD]
 
 
 def test_nothing_confirms_what_comes_later():

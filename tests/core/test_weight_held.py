@@ -1,0 +1,206 @@
+"""What is too small to be told in motion: found, kept apart, and told one by one at the standstill."""
+
+import pytest
+
+from cart.core import weight_held
+from cart.core.weight import Limits, Standstill, initial
+from cart.core.weight_held import HELD_MAX, Held, Seen, with_held
+from cart.sim.physics import Params
+from cart.sim.weighing.items import item_scene
+from cart.sim.weighing.matching import MISSED
+from tests.core.test_weight_inertia import CALIBRATION, Cart
+
+GRAM_UG = 1_000_000
+
+
+def seen(grams, sigma_mg, since_ms=0):
+    return Seen(grams * GRAM_UG, sigma_mg**2, since_ms)
+
+
+def held(grams, sigma_mg, start_ms=0):
+    return Held(start_ms, 0, grams * GRAM_UG, sigma_mg**2, (sigma_mg * 6 // 10) ** 2, "rough")
+
+
+def rolling(seed, load_mg=9_000_000):
+    """A cart that has rolled over tiles for 6 s."""
+    cart = Cart(load_mg=load_mg, seed=seed).wait(8)
+    return cart.over_tiles()
+
+
+def test_two_windows_are_one_level_by_what_each_is_known_to():
+    both = seen(100, 3_000, since_ms=500).with_window(seen(104, 1_000, since_ms=9_000))
+    assert both.ug == pytest.approx(103.6 * GRAM_UG, rel=1e-4)
+    assert both.mg2 == pytest.approx(900_000, rel=1e-3)
+    assert both.since_ms == 500
+
+
+def test_a_level_that_is_known_exactly_stays():
+    assert seen(100, 0).with_window(seen(104, 1_000)).ug == 100 * GRAM_UG
+    assert seen(100, 0).with_window(seen(104, 0)).ug == 100 * GRAM_UG
+
+
+def test_levels_differ_by_more_than_both_may_be_wrong():
+    one, other = seen(100, 600), seen(104, 800)
+    assert one.differs(other, 3)
+    assert not one.differs(other, 4)
+    assert one.agrees(seen(102, 800))
+    assert not one.agrees(seen(98, 700))
+
+
+def test_a_standstill_says_exactly_what_the_last_one_led_to():
+    right = held(20, 1_000).put_right(-3 * GRAM_UG, 300**2)
+    assert (right.delta_ug, right.mg2) == (17 * GRAM_UG, 600**2 + 300**2)
+
+
+def test_no_more_are_kept_apart_than_may_be():
+    kept = ()
+    for number in range(HELD_MAX + 2):
+        kept = with_held(kept, held(10 + number, 1_000, start_ms=number))
+    assert len(kept) == HELD_MAX
+    assert (kept[-1].start_ms, kept[-1].delta_ug, kept[-1].mg2) == (HELD_MAX - 1, (17 + 18 + 19) * GRAM_UG, 3_000_000)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_came_in_motion_is_told_one_by_one_when_the_cart_stands(seed):
+    cart = rolling(seed)
+    released_ms = [cart.put(mass_mg, seconds=8) for mass_mg in (20_000, -30_000, 50_000)]
+    assert cart.steps() == []
+    cart.stop()
+    finals = cart.steps()
+    assert [step.delta_mg for step in finals] == [pytest.approx(mg, abs=5_000) for mg in (20_000, -30_000, 50_000)]
+    assert [step.t_start_ms for step in finals] == [pytest.approx(t_ms, abs=2_500) for t_ms in released_ms]
+    assert {step.motion for step in finals} == {"rough"}
+    assert len({step.t_accept_ms for step in finals}) == 1
+
+
+def test_what_comes_and_goes_again_in_motion_is_told_as_both():
+    cart = rolling(4)
+    cart.put(40_000, seconds=8)
+    cart.put(-40_000, seconds=8)
+    cart.stop()
+    assert [step.delta_mg for step in cart.steps()] == [pytest.approx(mg, abs=4_000) for mg in (40_000, -40_000)]
+
+
+def test_it_waits_for_a_standstill_that_lasts():
+    cart = rolling(1)
+    cart.put(30_000, seconds=8)
+    cart.platform.push_to(0)
+    cart.wait(1)
+    cart.platform.push_to(1_000)
+    cart.wait(8)
+    assert cart.steps() == []
+    cart.stop()
+    assert [step.delta_mg for step in cart.steps()] == [pytest.approx(30_000, abs=4_000)]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_hand_that_presses_on_a_rolling_cart_leaves_nothing(seed):
+    cart = rolling(seed)
+    for _ in range(3):
+        cart.platform.lean(400, 1_500_000)
+        cart.wait(7)
+    cart.stop()
+    assert cart.steps() == []
+
+
+def test_a_zero_that_wanders_while_the_cart_rolls_is_nothing_that_was_put_in():
+    cart = rolling(2)
+    cart.platform.kelvin_per_s = 0.04
+    cart.wait(150)
+    cart.stop()
+    assert cart.steps() == []
+
+
+def test_a_level_is_another_one_only_when_two_windows_say_so(monkeypatch):
+    """A first window may have a hand in it: it would be told as a change, and the rest as another."""
+    monkeypatch.setattr(weight_held, "SURE", 2)
+    cart = rolling(3)
+    cart.put(20_000, seconds=12)
+    assert [one.delta_ug / GRAM_UG for one in cart.weight.detector.held] == [pytest.approx(20, abs=4)]
+
+
+def test_what_a_standstill_does_not_bear_out_is_not_told(monkeypatch):
+    monkeypatch.setattr(weight_held, "SURE", 2)
+    monkeypatch.setattr(weight_held, "AGREES", 1)
+    told, most = [], 0
+    for seed in range(3):
+        cart = Cart(load_mg=9_000_000, seed=seed)
+        cart.weight = initial(CALIBRATION, Limits(step_mg=1_000))
+        begun = cart.wait(8).weight.detector
+        cart.over_tiles()
+        for _ in range(10):
+            cart.wait(3)
+            most = max(most, len(cart.weight.detector.held))
+        told += cart.stop().steps()
+        ended = cart.weight.detector
+        # It is in the level, and so in the ledger.
+        assert ended.level_ug - begun.level_ug == ended.drifted_ug - begun.drifted_ug
+    assert most
+    assert told == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_standstill_puts_right_what_was_held(seed):
+    cart = Cart(load_mg=9_000_000, seed=seed).wait(8)
+    stood_mg = cart.weight.detector.level_ug // 1_000
+    cart.over_tiles()
+    cart.put(40_000, seconds=5)
+    cart.wait(1)
+    (kept,) = cart.weight.detector.held
+    cart.stop()
+    (final,) = cart.steps()
+    gross_mg = [event.gross_mg for event in cart.told if isinstance(event, Standstill)][-1]
+    assert final.delta_mg == pytest.approx(gross_mg - stood_mg, abs=1_000)
+    assert final.sigma_mg**2 < kept.mg2
+
+
+def test_what_a_later_change_led_to_says_nothing_of_one_before_it():
+    cart = rolling(1)
+    cart.put(30_000)
+    cart.put(1_000_000, seconds=5)
+    (kept,) = cart.weight.detector.held
+    cart.stop()
+    assert [step.delta_mg for step in cart.steps()] == [pytest.approx(1_000_000, abs=9_000), kept.delta_ug // 1_000]
+
+
+def test_what_a_level_does_long_after_a_change_is_drift():
+    cart = rolling(1)
+    cart.put(30_000, seconds=16)
+    (kept,) = cart.weight.detector.held
+    cart.platform.kelvin_per_s = 0.04
+    cart.wait(60)
+    cart.stop()
+    assert [step.delta_mg for step in cart.steps()] == [kept.delta_ug // 1_000]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_gram_of_the_level_was_told_or_is_in_the_ledger_of_drift(seed):
+    cart = Cart(load_mg=9_000_000, seed=seed).wait(3)
+    begun = cart.weight.detector
+    cart.over_tiles()
+    for mass_mg in (20_000, 1_000_000, 8_000, -30_000, 300_000, 15_000):
+        cart.put(mass_mg, seconds=5)
+    cart.stop()
+    ended = cart.weight.detector
+    assert ended.held == ()
+    told_mg = sum(step.delta_mg for step in cart.steps())
+    drifted_ug = ended.drifted_ug - begun.drifted_ug
+    assert (ended.level_ug - begun.level_ug - drifted_ug) / 1_000 == pytest.approx(told_mg, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("number", "seed"),
+    [
+        pytest.param(9, 5100, id="a hand pressed before it put something in"),
+        pytest.param(38, 5004, id="one that came before the stop is not told in two"),
+        pytest.param(20, 5300, id="what the floor does to all windows"),
+        pytest.param(3, 5002, id="three in one stretch"),
+        pytest.param(13, 90417, id="less than the level is known to is no longer left unsaid"),
+        pytest.param(30, 5500, id="goods that land as the cart stops tilt nothing"),
+        pytest.param(9, 6002, id="a first window with a hand in it"),
+    ],
+)
+def test_small_changes_on_tiles_are_all_told_and_nothing_else(number, seed):
+    result = item_scene("tiles", number, seed, Params()).weight
+    assert result.false == ()
+    assert MISSED not in {outcome.how for outcome in result.outcomes if abs(outcome.change.delta_mg) > 10_000}
