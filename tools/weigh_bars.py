@@ -116,8 +116,8 @@ def tiles_missed() -> float:
     return field(moving(), "summary.tiles.missed")
 
 
-@bar("weigh-tiles-confirmed", "the same, 10 to 100 g: neither told in motion nor confirmed at a standstill", "=", 0,
-     "changes", BENCH)  # fmt: skip
+@bar("weigh-tiles-confirmed", "the same, 10 to 100 g: told neither alone nor with another, in motion or at a"
+     " standstill", "=", 0, "changes", BENCH)  # fmt: skip
 def tiles_confirmed() -> float:
     """Smaller changes that no event told."""
     return field(moving(), "summary.tiles.unconfirmed")

@@ -1,7 +1,8 @@
 """The level at which the load rests: taken first, followed while it drifts, judged anew at each standstill.
 
-The level follows slow drift only while standing and unchanged, and slowly. In motion it stands still, so whatever was
-too small to be told there is still missing at the next standstill, and is told then: nothing is lost.
+Standing, the level follows slow drift, and slowly. In motion it becomes better known, window by window, and where
+another level shows itself that is a change which is held (`weight_held`). What was too small even for that is still
+missing at the next standstill, and is told then or counted as drift: nothing is lost.
 
 What the accelerometer reads at rest belongs to it: a level taken in motion hangs on that reading, and moves with it
 when it becomes better known. A cart on a slope weighs less by the cosine; at a standstill that is seen and taken off.
