@@ -20,6 +20,9 @@ LIVES_MAX = 64
 SCAN_AFTER_NS = 500_000_000
 """A scan this much later than an explained change belongs to another item."""
 
+HAPPENS_NS = 3_500_000_000
+"""A change is over so long after it began; one that is told later was held while the cart rolled."""
+
 CARRIED_NS = 5_000_000_000
 """Longest way of a thing from the camera's view into the basket."""
 
@@ -42,7 +45,9 @@ def forget_settled(state: State) -> State:
 def moment_of(state: State, live: Live) -> Moment:
     """Return when this change happened, among the changes that are still remembered."""
     before = [x.t_accept_ns for x in state.lives if x.t_accept_ns < live.t_start_ns]
-    return Moment(live.t_start_ns, live.t_accept_ns, max(before, default=0), live.delta_mg > 0)
+    # What was held in motion is told long after: what passed the camera meanwhile is something else.
+    until_ns = min(live.t_accept_ns, live.t_start_ns + HAPPENS_NS)
+    return Moment(live.t_start_ns, until_ns, max(before, default=0), live.delta_mg > 0)
 
 
 def live_of_doubt(state: State, doubt: Doubt) -> Live:

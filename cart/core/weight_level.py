@@ -240,7 +240,7 @@ class Level:
             # Seen again after motion or a gap: what the zero did meanwhile is drift, all at once.
             self.anchored, self.moved_s = True, 0
             self._know_better(away, variance)
-            self._tell_held()
+            self.tell_held()
         self._drift(max(-DRIFT_UG_MAX, min(DRIFT_UG_MAX, away // DRIFT_SHARE)))
         self.level_mg2 = min(self.level_mg2, variance)
         if not self.sets_off():
@@ -274,9 +274,9 @@ class Level:
         else:
             self._drift(by_ug)
 
-    def _tell_held(self) -> None:
-        """Tell what was held, now that the load is seen standing."""
-        for one in self.held:
+    def tell_held(self) -> None:
+        """Tell what was held."""
+        for one in weight_held.joined(self.held):
             delta_mg = one.delta_ug // 1_000
             if abs(delta_mg) > self.limits.step_mg and delta_mg * delta_mg > HELD_SURE**2 * one.mg2:
                 told = Step(self.next_id, one.start_ms, self.t_ms, delta_mg, isqrt(one.mg2), one.motion, final=False)
@@ -293,7 +293,7 @@ class Level:
         if self.position - self.followed < FOLLOW_EVERY or self.usable() < 3 * LONGEST or not self.sight.has(LONGEST):
             return
         self.followed = self.position
-        if not self.sight.even(rank):
+        if not self.sight.even(rank) or abs(self.sight.mean_mg(LONGEST)) > self.limits.over_range_mg:
             return
         shared = self.level_variance_mg2(rank) - self.sight.variance_mg2(rank)
         began_ms = self.t_ms - 3 * LONGEST * 1_000 // READINGS_PER_S

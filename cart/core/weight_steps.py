@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import weight_motion, weight_slope, weight_sway
+from cart.core import weight_held, weight_motion, weight_slope, weight_sway
 from cart.core.weight_detector import Change, Detector
 from cart.core.weight_held import SURE, Seen
 from cart.core.weight_inertia import CHANGE_AFTER, CHANGE_BEFORE, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
@@ -102,7 +102,7 @@ class _Detection(Level):
             self._refine(self.change)
         else:
             # A load that trembles before it is believed is held by somebody, as is one that trembles after it.
-            self.uneasy += self._held()
+            self.uneasy += self._touched()
             self.rest()
 
     def _end_block(self) -> None:
@@ -233,6 +233,9 @@ class _Detection(Level):
                 self._settle_before(change, moved)
                 self._finish(change)
             self._hold_back(moved, mean_mg)
+            # Nothing is told to leave before it was told to come.
+            if weight_held.may_undo(self.held, mean_mg - self.level_ug // 1_000):
+                self.tell_held()
             opened = self._opened(moved, mean_mg, rank)
         self._level(mean_mg, rank)
         self.change = replace(opened, known_mg2=self.level_mg2)
@@ -315,8 +318,8 @@ class _Detection(Level):
             full = self.motion != STANDING and BOXES[rank] == LONGEST
             sigma_mg = FINAL_SIGMA_MOVING_MG if full else FINAL_SIGMA_MG
             known = self._near_level() and self.sight.variance_mg2(rank) < sigma_mg**2
-        held = self._held()
-        if held and self.t_ms - change.t_accept_ms > RINGING_MS:
+        touched = self._touched()
+        if touched and self.t_ms - change.t_accept_ms > RINGING_MS:
             # A later part of the same lean starts from the same base.
             leant, peak_mg = change.restless + 1 >= LONG_SHAKE, max(change.peak_mg, abs(delta_mg))
             self.change = change = replace(change, restless=change.restless + 1, leant=leant, peak_mg=peak_mg)
@@ -325,7 +328,7 @@ class _Detection(Level):
         after = FINAL_AFTER if self.motion == STANDING else FINAL_AFTER_MOVING
         doubted = RINGING < change.restless < LONG_SHAKE
         after = max(after, self._rest_between(change)) + (change.restless if doubted else 0)
-        if (known and rested >= after and not held) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
+        if (known and rested >= after and not touched) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
             self._finish(change)
 
     def _known_better(self, change: Change, rank: int, rested: int) -> Change:
@@ -343,7 +346,7 @@ class _Detection(Level):
         away = self.sight.mean_mg(8) - self.level_ug // 1_000
         return away * away < 36 * (self.sight.variance_mg2(BOXES.index(8)) + self.level_mg2) + 4_000_000
 
-    def _held(self) -> bool:
+    def _touched(self) -> bool:
         """Whether the load trembles as under a hand or a body, and not because the cart is set going."""
         return self.senses.restless(self.motion) and not self.sets_off()
 

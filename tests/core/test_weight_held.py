@@ -4,7 +4,7 @@ import pytest
 
 from cart.core import weight_held
 from cart.core.weight import Limits, Standstill, initial
-from cart.core.weight_held import HELD_MAX, Held, Seen, with_held
+from cart.core.weight_held import HELD_MAX, POURED_MS, Held, Seen, joined, may_undo, with_held
 from cart.sim.physics import Params
 from cart.sim.weighing.items import item_scene
 from cart.sim.weighing.matching import MISSED
@@ -58,6 +58,65 @@ def test_no_more_are_kept_apart_than_may_be():
         kept = with_held(kept, held(10 + number, 1_000, start_ms=number))
     assert len(kept) == HELD_MAX
     assert (kept[-1].start_ms, kept[-1].delta_ug, kept[-1].mg2) == (HELD_MAX - 1, (17 + 18 + 19) * GRAM_UG, 3_000_000)
+
+
+def test_the_pieces_of_what_was_poured_are_one_again():
+    pieces = tuple(held(grams, 1_000, start_ms=5_000 * n) for n, grams in enumerate((8, 9, 12, 7)))
+    (one,) = joined(pieces)
+    assert (one.start_ms, one.delta_ug) == (0, 36 * GRAM_UG)
+    assert one.mg2 == 1_000**2
+    assert joined((held(8, 1_000), held(-9, 1_000))) == (held(8, 1_000), held(-9, 1_000))
+    assert len(joined((held(8, 1_000), held(16, 1_000, start_ms=1_000)))) == 2
+    assert len(joined((held(8, 1_000), held(9, 1_000, start_ms=POURED_MS)))) == 2
+
+
+def test_a_change_may_undo_what_goes_the_other_way_and_is_as_heavy():
+    kept = (held(40, 1_000), held(50, 1_000), held(-30, 1_000))
+    assert may_undo(kept, -80_000)
+    assert not may_undo(kept, -140_000)
+    assert may_undo(kept, 30_000)
+    assert not may_undo(kept, 80_000)
+    assert not may_undo((), -1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_told_to_leave_before_it_was_told_to_come(seed):
+    cart = rolling(seed)
+    cart.put(80_000)
+    cart.platform.push_to(0)
+    cart.wait(2.6)
+    cart.put(-80_000, "lift")
+    finals = [step.delta_mg for step in cart.stop().steps()]
+    assert finals == [pytest.approx(80_000, abs=6_000), pytest.approx(-80_000, abs=6_000)]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nor_on_a_smooth_floor_where_it_would_have_been_told_at_once(seed):
+    cart = rolling(seed)
+    cart.put(80_000)
+    cart.platform.ground(0.3)
+    cart.platform.push_to(500)
+    cart.wait(8)
+    cart.put(-80_000, "lift")
+    assert [step.delta_mg > 0 for step in cart.steps(final=False)] == [True, False]
+    assert [step.delta_mg for step in cart.stop().steps()] == [pytest.approx(mg, abs=6_000) for mg in (80_000, -80_000)]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_poured_in_while_the_cart_rolls_is_not_told_in_crumbs(seed):
+    cart = rolling(seed)
+    cart.platform.pour(60_000, 60_000_000)
+    cart.wait(66)
+    finals = [step.delta_mg for step in cart.stop().steps()]
+    assert min(finals) > 12_000
+    assert sum(finals) == pytest.approx(60_000, abs=8_000)
+
+
+def test_beyond_the_safe_load_nothing_is_held():
+    cart = Cart(load_mg=45_000_000, seed=1).wait(8).over_tiles()
+    cart.put(8_000_000, seconds=4)
+    cart.put(-8_000_000, "lift", seconds=8)
+    assert cart.stop().steps() == []
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -120,6 +120,12 @@ def test_what_is_told_later_is_known_by_when_it_came():
     assert [(outcome.how, outcome.claim) for outcome in result.outcomes] == [(HELD, first), (HELD, second)]
 
 
+def test_when_it_came_says_more_than_what_it_weighs():
+    truth = [Change(1_000, 20_000), Change(9_000, 25_000)]
+    first, second = Claim(30_000, 24_000, 24_000, start_ms=2_000), Claim(30_000, 21_000, 21_000, start_ms=9_500)
+    assert [outcome.claim for outcome in matched(truth, [first, second]).outcomes] == [first, second]
+
+
 def test_a_sum_is_that_of_the_changes_it_is_nearest_to():
     truth = [Change(1_000, 20_000), Change(9_000, 50_000), Change(20_000, -10_000)]
     assert hows(matched(truth, [Claim(30_000, 71_000, 71_000)])) == [HELD, HELD, MISSED]
