@@ -181,4 +181,4 @@ def test_no_tracked_file_names_a_path_of_the_machine_it_was_written_on():
 def test_a_planted_machine_path_is_found():
     assert machine_paths("x.py", "open('/ro" + "ot/x')")
     assert machine_paths("x.py", "cd /home/" + "someone/x")
-    assert not machine_paths("x.py", "/etc/cart/x, ../shared/x, a network/work/x, /home/pi/x")
+    assert not machine_paths("x.py", "/etc/cart/x, ../shared/x, a network/wo" + "rk/x, /home/" + "pi/x")

@@ -199,7 +199,7 @@ def test_a_planted_fault_is_found(tmp_path):
 def verified(folder, change):
     """Verify copies of all units, with programs that exist on this machine in place of the device's."""
     for path in [*UNITS, FOLDER / "cart.target"]:
-        text = path.read_text(encoding="utf-8").replace("/opt/cart/current/bin/python3 ", "/bin/sh ")
+        text = path.read_text(encoding="utf-8").replace("/usr/local/lib/cart/current/bin/python3 ", "/bin/sh ")
         (folder / path.name).write_text(change(text.replace("/usr/bin/cage ", "/bin/sh ")))
     command = ["systemd-analyze", "verify", "--man=no", *map(str, sorted(folder.iterdir()))]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

@@ -22,7 +22,7 @@ from tools.imaging.facts import Facts, Image
 from tools.imaging.wheelhouse import Wheelhouse
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-RELEASES_DIR, CURRENT = "/opt/cart/releases", "/opt/cart/current"
+RELEASES_DIR, CURRENT = "/usr/local/lib/cart/releases", "/usr/local/lib/cart/current"
 CONFIG_FILE = "/etc/cart/cart.toml"
 PAGE_FILE = "/etc/cart/kiosk.env"
 STATE_DIR = "/var/lib/cart"

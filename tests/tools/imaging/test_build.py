@@ -88,8 +88,8 @@ def test_the_runtime_is_chosen_by_the_images_own_python(built, codename, python,
     site = f"{device.release_dir()}/lib/python{python}/site-packages"
     assert {f"{site}/{runtime}", f"{site}/cart"} <= set(root.rows([f"{site}/{runtime}", f"{site}/cart"]))
     assert root.rows([f"{site}/{other}"]) == {}
-    assert root.resolve("/opt/cart/current/bin/python3") == f"/usr/bin/python{python}"
-    settings = root.read(["/opt/cart/current/pyvenv.cfg", f"{device.release_dir()}/pyvenv.cfg"])
+    assert root.resolve("/usr/local/lib/cart/current/bin/python3") == f"/usr/bin/python{python}"
+    settings = root.read(["/usr/local/lib/cart/current/pyvenv.cfg", f"{device.release_dir()}/pyvenv.cfg"])
     assert b"include-system-site-packages = true" in settings[f"{device.release_dir()}/pyvenv.cfg"]
 
 

@@ -163,7 +163,7 @@ def test_an_image_whose_root_cannot_be_trusted_is_refused(tmp_path, stock, copie
 def test_an_image_with_a_full_root_is_refused(tmp_path, stock, copied):
     full = copied(stock())
     root = image_facts.facts.opened(full).root
-    root.write([Entry("/opt/large", data=b"x" * (root.header().free_bytes - 3 * MIB))])
+    root.write([Entry("/srv/large", data=b"x" * (root.header().free_bytes - 3 * MIB))])
     with loops.loop(tmp_path, full.stat().st_size + MIB) as device:
         assert refused(tmp_path, device, full) == "no-free-space"
 

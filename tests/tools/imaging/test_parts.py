@@ -24,7 +24,7 @@ def image(stock, copied):
 
 
 def test_names_with_spaces_quotes_and_accents_come_back_as_they_went_in(image):
-    names = ["/opt/a b/c d", '/opt/say "hi"', "/opt/größe", "/opt/-x", "/opt/a'b", "/opt/#1", "/opt/<9>"]
+    names = ["/srv/a b/c d", '/srv/say "hi"', "/srv/größe", "/srv/-x", "/srv/a'b", "/srv/#1", "/srv/<9>"]
     image.root.write([Entry(name, mode=0o640, gid=20, data=name.encode()) for name in names])
     assert image.root.read(names) == {name: name.encode() for name in names}
     assert {(row.mode, row.gid) for row in image.root.rows(names).values()} == {(0o100640, 20)}
@@ -47,11 +47,11 @@ def test_a_path_over_a_link_is_refused_and_not_lost(image):
 
 
 def test_links_are_resolved_over_folders_and_never_for_ever(image):
-    image.root.write([Entry("/opt/a", "link", target="b"), Entry("/opt/b", "link", target="a")])
-    image.root.write([Entry("/opt/far", "link", target="/etc/" + "x/../" * 20 + "hosts")])
+    image.root.write([Entry("/srv/a", "link", target="b"), Entry("/srv/b", "link", target="a")])
+    image.root.write([Entry("/srv/far", "link", target="/etc/" + "x/../" * 20 + "hosts")])
     assert image.root.resolve("/bin/python3") == "/usr/bin/python3.11"
-    assert image.root.resolve("/opt/a") is None
-    assert image.root.links(["/opt/far"])["/opt/far"].endswith("hosts"), "a long target lies in a block of its own"
+    assert image.root.resolve("/srv/a") is None
+    assert image.root.links(["/srv/far"])["/srv/far"].endswith("hosts"), "a long target lies in a block of its own"
 
 
 @pytest.mark.parametrize("path", ["/etc/a\nb", "/etc/a\rb", "etc/a", "/etc/../a", "/etc//a", "/a/"])
@@ -73,7 +73,7 @@ def test_what_debugfs_complains_about_is_an_error_though_it_exits_0(image):
 def test_no_room_is_said_before_anything_is_written(image):
     before = image.path.read_bytes()
     with pytest.raises(Fault, match="IMAGE-NO-SPACE"):
-        image.root.write([Entry("/opt/large", data=bytes(60 << 20))])
+        image.root.write([Entry("/srv/large", data=bytes(60 << 20))])
     with pytest.raises(Fault, match="IMAGE-NO-SPACE"):
         image.boot.write({"large": bytes(60 << 20)})
     assert image.path.read_bytes() == before
@@ -163,7 +163,7 @@ def test_a_wheel_that_reaches_out_of_its_environment_is_refused(tmp_path):
         archive.writestr("thing-1.0.data/data/../../../../etc/passwd", "root::0:0::/:/bin/sh")
     (wheel,) = wheels.read_folder(path.parent)
     with pytest.raises(Fault, match="IMAGE-NAME"):
-        list(wheels.entries(wheel, "/opt/e/lib/python3.11/site-packages", tmp_path))
+        list(wheels.entries(wheel, "/srv/e/lib/python3.11/site-packages", tmp_path))
 
 
 def test_a_wheels_scripts_are_executable_and_lie_in_bin(tmp_path):

@@ -152,7 +152,7 @@ def test_a_wrong_byte_is_named_with_its_partition_and_its_file(built, copied):
     verdict = judged(image)
     assert verdict.first_offset == place
     assert f"byte {place} " in verdict.problems[0]
-    assert "partition 2, /opt/cart/releases/" in verdict.problems[0]
+    assert "partition 2, /usr/local/lib/cart/releases/" in verdict.problems[0]
     assert verdict.problems[0].endswith("cart/__main__.py")
 
 
