@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.training import departments
+from tools.training import departments, photos
 from tools.training.fitting import Views
 from tools.training.photos import Photos
 
@@ -22,7 +22,7 @@ def seen(seed: int, each: int, spread: float) -> Views:
 def test_a_department_is_left_out_whole():
     paths = ("train/Fruit/Apple/1.jpg", "train/Packages/Milk/2.jpg", "train/Fruit/Pear/3.jpg")
     chosen = Photos(paths, np.array([4, 9, 4]))
-    assert departments.departments(chosen).tolist() == ["Fruit", "Packages", "Fruit"]
+    assert photos.departments(chosen).tolist() == ["Fruit", "Packages", "Fruit"]
     left = departments.without(chosen, "Fruit")
     assert (left.paths, left.classes.tolist()) == (("train/Packages/Milk/2.jpg",), [9])
 
@@ -63,6 +63,4 @@ def test_few_products_make_it_wide_however_many_photos_they_have():
 
 @pytest.mark.parametrize("department", ["Fruit", "Packages", "Vegetables"])
 def test_each_department_is_a_folder_of_the_data_set(shared_data, department):
-    from tools.training.photos import read_split
-
-    assert department in departments.departments(read_split(shared_data / "grocery", "val"))
+    assert department in photos.departments(photos.read_split(shared_data / "grocery", "val"))

@@ -15,7 +15,7 @@ from cart.vision.bench.figures import auroc, figures
 from cart.vision.classify import Calibration, Head, normalised, preprocess
 from cart.vision.head_fit import Habits, Statistics, fit
 from tools.training.fitting import best_sharpness, verdict_limits
-from tools.training.photos import Labels, Photos
+from tools.training.photos import Labels, Photos, departments
 
 SHRINKAGE = 0.2
 SIDE_PX, CROP_PX = 256, 224
@@ -61,11 +61,6 @@ class Frozen:
         """Return the normalised embeddings."""
         return normalised(self.embeddings.astype(np.float64))
 
-    @property
-    def departments(self) -> np.ndarray:
-        """Return the uppermost folder of each photo: fruit, vegetables or packages."""
-        return np.array([Path(path).parts[1] for path in self.photos.paths])
-
 
 def pictures(data: Path, chosen: Photos) -> np.ndarray:
     """Return what the method shows the network, uint8 (n, 224, 224, 3): the middle of the photo at 256 pixels."""
@@ -90,8 +85,9 @@ def measured(train: Frozen, val: Frozen, labels: Labels) -> dict[str, float]:
     found = figures(head, val.embeddings, val.photos.classes)
     result = {key: float(found[key]) for key in ROWS if key in found}
     result["auroc_drawn"] = float(np.mean([strangers(train, val, unknown) for unknown in drawn(len(labels.fine))]))
-    for name in np.unique(train.departments):
-        unknown = np.unique(train.photos.classes[train.departments == name])
+    of_train = departments(train.photos)
+    for name in np.unique(of_train):
+        unknown = np.unique(train.photos.classes[of_train == name])
         result[f"auroc_{name.lower()}"] = strangers(train, val, unknown)
     return result
 

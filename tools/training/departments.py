@@ -5,13 +5,12 @@ packages are unknown, to the backbone and to the head, as a new kind of goods wo
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from cart.vision.bench.figures import auroc
 from tools.training.fitting import Views, fits
-from tools.training.photos import Photos
+from tools.training.photos import Photos, departments
 
 STAGES = ((160, 6), (192, 3), (224, 3))
 """The usual recipe with 12 of 42 epochs: about 12 minutes of one core for a department."""
@@ -38,11 +37,6 @@ class Found:
     top1: float
     known: int
     strange: int
-
-
-def departments(chosen: Photos) -> np.ndarray:
-    """Return the uppermost folder of each photo: Fruit, Packages or Vegetables."""
-    return np.array([Path(path).parts[1] for path in chosen.paths])
 
 
 def without(chosen: Photos, department: str) -> Photos:

@@ -86,3 +86,8 @@ def squares(data: Path, photos: Photos, side_px: int) -> np.ndarray:
 def mirrored(photos: Photos) -> np.ndarray:
     """Return for each photo whether it may be mirrored: not one of a package, whose print never is."""
     return np.array([PRINTED not in Path(path).parts for path in photos.paths])
+
+
+def departments(photos: Photos) -> np.ndarray:
+    """Return the uppermost folder of each photo: Fruit, Packages or Vegetables."""
+    return np.array([Path(path).parts[1] for path in photos.paths])
