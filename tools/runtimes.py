@@ -121,7 +121,8 @@ def embed(file: Path, data: Path, count: int) -> int:
     from cart.edge.classifier import PACKAGED_DIR, Classifier
     from cart.vision import photo
     from cart.vision.bench.grocery import listed
-    from cart.vision.classify import Head, normalised, preprocess
+    from cart.vision.classify import Head, preprocess
+    from cart.vision.vectors import normalised
 
     begun_ns = time.monotonic_ns()
     classifier, head = Classifier(PACKAGED_DIR), Head.load(PACKAGED_DIR)

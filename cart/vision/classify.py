@@ -2,8 +2,9 @@
 
 The head is whitened class means: square root of the embedding, unit length, minus the mean of all photos, projected
 by the shrunk within-class covariance to the dimensions that separate the products, then the cosine with each class
-mean. `tools/train_classifier.py` fits it; cart/models/MODEL_CARD.md says how good it is. Functions on arrays: no
-camera, no network, no clock.
+mean. That no known product is shown is told by two things: a close race between the likeliest and the others, and a
+photo that is no nearer to a product than to goods in general (`cart.vision.nearness`). `tools/train_classifier.py` fits
+all of it; cart/models/MODEL_CARD.md says how good it is. Functions on arrays: no camera, no network, no clock.
 """
 
 import json
@@ -18,10 +19,15 @@ import numpy as np
 from cart.core.odds import LIMIT_MILLINAT, clip
 from cart.faults import Fault
 from cart.ports import Embedder
+from cart.vision import nearness
+from cart.vision.head_file import STATISTICS_FILE, read_statistics
+from cart.vision.nearness import Nearness
+from cart.vision.vectors import normalised, unit
 
 INPUT_SIDE_PX = 288
 LABELS_MAX = 10_000
 PERMILLE = 1_000
+RACE_NATS_MAX = LIMIT_MILLINAT / 1_000
 HEAD_FILE = "head.npz"
 LABELS_FILE = "labels.json"
 NONE = "none"
@@ -66,8 +72,9 @@ class Calibration:
 
     sharpness           logits by which a product falls per unit of distance from its mean (see `logits`)
     outlier             share of photos that the softmax is wrong about however sure it is, 0 to 1
-    none_weight         weight of the largest cosine in the log odds that a photo shows no known product
-    none_offset         the same's constant, for even odds beforehand
+    none_offset         log odds that a photo shows no known product where all below is 0, for even odds beforehand
+    none_race           what they gain by each nat of the likeliest product's own log odds (see `race`), negative
+    none_nearness       what they gain by each unit of nearness (see `cart.vision.nearness`), negative
     none_prior          how often no known product is shown, beforehand; an assumption, not a measurement
     agree_millinat      from here on the photo agrees with a label
     disagree_millinat   up to here it disagrees
@@ -75,8 +82,9 @@ class Calibration:
 
     sharpness: float
     outlier: float
-    none_weight: float
     none_offset: float
+    none_race: float
+    none_nearness: float
     none_prior: float
     agree_millinat: int
     disagree_millinat: int
@@ -91,6 +99,7 @@ class Head:
     centre       (n,) mean of the normalised embeddings
     projection   (n, d) whitening and projection
     means        (labels, d) class means, unit length
+    nearness     to the same products
     """
 
     labels: tuple[str, ...]
@@ -98,14 +107,15 @@ class Head:
     centre: np.ndarray
     projection: np.ndarray
     means: np.ndarray
+    nearness: Nearness
     calibration: Calibration
 
     @classmethod
     def load(cls, model_dir: Path) -> "Head":
-        """Return the head kept in `model_dir` (head.npz and labels.json); Fault MODEL-HASH where it is none.
+        """Return the head kept in `model_dir` (head.npz, statistics.npz and labels.json).
 
-        A manifest vouches for whatever it was written for, so files whose hashes are right may be anything. `head_for`
-        also tries the head with its network.
+        Fault MODEL-HASH where it is none: a manifest vouches for whatever it was written for, so files whose hashes
+        are right may be anything. `head_for` also tries the head with its network.
         """
         try:
             head = cls._read(model_dir)
@@ -122,8 +132,9 @@ class Head:
             calibration = Calibration(**{name: arrays[name].item() for name in Calibration.__dataclass_fields__})
         if not 0 < len(rows) == len(matrices["means"]) <= LABELS_MAX:
             raise ValueError(f"{len(rows)} labels for {len(matrices['means'])} class means")
+        near = nearness.fitted(*read_statistics(model_dir / STATISTICS_FILE))
         groups = {row["label"]: row["coarse"] for row in rows}
-        return cls(tuple(groups), groups, **matrices, calibration=calibration)
+        return cls(tuple(groups), groups, **matrices, nearness=near, calibration=calibration)
 
     def _check(self) -> None:
         """Raise ValueError where parts do not fit each other or a number is none: found now, not while it is used."""
@@ -134,6 +145,9 @@ class Head:
         size, dimensions = self.projection.shape
         if self.centre.shape != (size,) or self.means.shape != (len(self.labels), dimensions):
             raise ValueError(f"centre {self.centre.shape}, projection {size, dimensions}, means {self.means.shape}")
+        near = self.nearness
+        if len(near.planes) != len(self.means) or near.centre.shape != (size,):
+            raise ValueError(f"statistics of {len(near.planes)} products for a head of {len(self.means)}")
         numbers = (self.centre, self.projection, self.means, np.array(astuple(self.calibration)))
         if not all(np.isfinite(array).all() for array in numbers):
             raise ValueError("a number that is none")
@@ -147,12 +161,14 @@ class Head:
 
     def log_posteriors(self, embedding: np.ndarray) -> np.ndarray:
         """Return ln P(label | photo) for each label and, last, for none: (labels + 1,) or (photos, labels + 1)."""
-        return log_posteriors(self.cosines(embedding), self.calibration)
+        near = self.nearness.of(normalised(embedding))
+        return log_posteriors(self.cosines(embedding), near, self.calibration)
 
     def scores(self, embedding: np.ndarray) -> Scores:
         """Return every label with its probability, most likely first, and that of none."""
-        permille = np.rint(np.exp(self.log_posteriors(embedding)) * PERMILLE).astype(int)
-        order = np.argsort(-self.log_posteriors(embedding)[:-1], kind="stable")
+        posteriors = self.log_posteriors(embedding)
+        permille = np.rint(np.exp(posteriors) * PERMILLE).astype(int)
+        order = np.argsort(-posteriors[:-1], kind="stable")
         ranked = tuple(Score(self.labels[i], int(permille[i])) for i in order)
         return Scores(ranked, int(permille[-1]))
 
@@ -192,20 +208,6 @@ def preprocess(bgr: np.ndarray, side_px: int = INPUT_SIDE_PX) -> np.ndarray:
     return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
 
 
-def normalised(embedding: np.ndarray) -> np.ndarray:
-    """Return the square root of a non-negative embedding at unit length.
-
-    The root evens out channels that answer rarely but strongly (a Hellinger map): worth several points of accuracy.
-    """
-    return unit(np.sqrt(np.maximum(embedding, 0.0)))
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Return the vectors along the last axis at length 1; a zero vector stays zero."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-12)
-
-
 def logits(cosines: np.ndarray, sharpness: float) -> np.ndarray:
     """Return ln P per label up to a constant of each photo, of cosines (..., labels).
 
@@ -218,8 +220,8 @@ def logits(cosines: np.ndarray, sharpness: float) -> np.ndarray:
     return -sharpness * np.sqrt(squares)
 
 
-def log_posteriors(cosines: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Return ln P per label and, last, for none, of cosines (..., labels)."""
+def log_shares(cosines: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return ln P per label given that one of them is shown, of cosines (..., labels)."""
     # In logarithms throughout: a probability that rounds to 0 would be infinite evidence.
     each = logits(cosines, calibration.sharpness)
     among = each - np.logaddexp.reduce(each, axis=-1, keepdims=True)
@@ -227,15 +229,34 @@ def log_posteriors(cosines: np.ndarray, calibration: Calibration) -> np.ndarray:
         # A photo may mislead however sure the softmax is: mix in a share of "could be anything".
         even = math.log(calibration.outlier / cosines.shape[-1])
         among = np.logaddexp(math.log1p(-calibration.outlier) + among, even)
-    odds = none_log_odds(cosines.max(axis=-1), calibration)
+    return among
+
+
+def log_posteriors(cosines: np.ndarray, near: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return ln P per label and, last, for none, of cosines (..., labels) and nearnesses (...)."""
+    odds = none_log_odds(cosines, near, calibration)
+    odds = odds + math.log(calibration.none_prior / (1.0 - calibration.none_prior))
     known, none = -np.logaddexp(0.0, odds), -np.logaddexp(0.0, -odds)
-    return np.concatenate([among + known[..., None], none[..., None]], axis=-1)
+    return np.concatenate([log_shares(cosines, calibration) + known[..., None], none[..., None]], axis=-1)
 
 
-def none_log_odds(largest_cosine: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Return the log odds that no known product is shown, from how close the nearest class mean is."""
-    prior = math.log(calibration.none_prior / (1.0 - calibration.none_prior))
-    return calibration.none_offset + calibration.none_weight * largest_cosine + prior
+def none_log_odds(cosines: np.ndarray, near: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return the log odds that no known product is shown, both alike beforehand, of the same as `log_posteriors`.
+
+    A close race tells the stranger that lies between two siblings, nearness the one that lies far from everything.
+    """
+    ahead = calibration.none_race * race(cosines, calibration.sharpness)
+    return calibration.none_offset + ahead + calibration.none_nearness * near
+
+
+def race(cosines: np.ndarray, sharpness: float) -> np.ndarray:
+    """Return by how much the likeliest label is ahead of all others: ln p / (1 - p) of its share, (...).
+
+    At most RACE_NATS_MAX, which a head of a single label has.
+    """
+    each = np.sort(logits(cosines, sharpness), axis=-1)
+    others = np.logaddexp.reduce(each[..., :-1], axis=-1)
+    return np.minimum(each[..., -1] - others, RACE_NATS_MAX)
 
 
 def log_priors(labels: int, none_prior: float) -> np.ndarray:
@@ -243,15 +264,15 @@ def log_priors(labels: int, none_prior: float) -> np.ndarray:
     return np.log(np.array([(1.0 - none_prior) / labels] * labels + [none_prior]))
 
 
-def agreement_millinats(log_posterior: np.ndarray, labels: int) -> np.ndarray:
+def agreement_millinats(products: np.ndarray) -> np.ndarray:
     """Return ln P(photo | label) / P(photo | another product) in clipped millinats, (photos, labels).
 
-    log_posterior  (photos, labels + 1), as from `log_posteriors`
+    products  (photos, labels) ln P up to a constant of each photo, so with "none" in mind or without: it is neither
+              the label nor another product
 
-    Only the products are compared: "none" is neither the label nor another product. The prior odds of a label
-    are 1 : labels - 1 and are taken out again.
+    The prior odds of a label are 1 : labels - 1 and are taken out again.
     """
-    products = log_posterior[:, :-1]
+    labels = products.shape[1]
     # ln(1 - P) as the sum of the others: exact where P is nearly 1.
     others = [np.logaddexp.reduce(np.delete(products, i, axis=1), axis=1) for i in range(labels)]
     nats = products - np.stack(others, axis=1) + math.log(labels - 1)

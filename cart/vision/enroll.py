@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from cart.faults import Fault
-from cart.vision.classify import HEAD_FILE, LABELS_FILE, LABELS_MAX, NONE, Calibration, Head, normalised
+from cart.vision.classify import HEAD_FILE, LABELS_FILE, LABELS_MAX, NONE, Calibration, Head
 from cart.vision.head_file import STATISTICS_FILE, head_bytes, json_bytes, read_statistics, statistics_bytes
 from cart.vision.head_fit import ENROLMENT_PHOTOS, Habits, Statistics, Whitening, fit
+from cart.vision.vectors import normalised
 
 NEAREST_SHOWN = 3
 

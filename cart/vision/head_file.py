@@ -1,4 +1,4 @@
-"""The files of a head as bytes, and back: head.npz, which a cart loads, and statistics.npz, which it is fitted from.
+"""The files of a head as bytes, and back: head.npz, and statistics.npz, which it is fitted from. A cart loads both.
 
 The same content gives the same bytes, so that a product enrolled and forgotten again leaves the very model that was.
 """
@@ -8,11 +8,14 @@ import json
 import zipfile
 from dataclasses import astuple, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cart.vision.classify import Calibration
 from cart.vision.head_fit import Habits, Statistics, Whitening
+
+if TYPE_CHECKING:
+    from cart.vision.classify import Calibration
 
 STATISTICS_FILE = "statistics.npz"
 RANK = 512
@@ -22,7 +25,7 @@ RANK = 512
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def head_bytes(whitening: Whitening, calibration: Calibration) -> bytes:
+def head_bytes(whitening: Whitening, calibration: "Calibration") -> bytes:
     """Return head.npz, as `Head.load` reads it."""
     matrices = {name: getattr(whitening, name).astype(np.float16) for name in ("centre", "projection", "means")}
     numbers = {field.name: np.array(getattr(calibration, field.name)) for field in fields(calibration)}
@@ -76,8 +79,10 @@ def _check(statistics: Statistics, habits: Habits) -> None:
         raise ValueError("a number that is none")
     if not (0 <= statistics.trained <= classes and statistics.counts.min(initial=1) > 0):
         raise ValueError(f"{statistics.trained} products of the training among {classes}")
-    if statistics.spreads.min(initial=1) < 0 or statistics.rest < 0 or not 0 < habits.shrinkage <= 1 <= habits.gain:
-        raise ValueError(f"a spread below 0, or {habits}")
+    if statistics.spreads.min(initial=1) < 0 or statistics.rest < 0:
+        raise ValueError("a spread below 0")
+    if not (0 < habits.shrinkage <= 1 <= habits.gain and habits.allowance >= 0):
+        raise ValueError(str(habits))
 
 
 def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cart.vision.classify import unit
+from cart.vision.vectors import unit
 
 DIMENSIONS = 256
 ENROLMENT_PHOTOS = 10
@@ -28,11 +28,14 @@ class Habits:
     gain              cosine of a photo with the mean of its product's whole training set, over that with the mean of
                       ENROLMENT_PHOTOS, >= 1: a mean of few photos points aside
     duplicate_cosine  from here on the mean of new photos is taken for a product that is known already
+    allowance         the same for nearness: the term of a photo with its product's whole training set, less that with
+                      the mean of ENROLMENT_PHOTOS, >= 0
     """
 
     shrinkage: float
     gain: float = 1.0
     duplicate_cosine: float = 1.0
+    allowance: float = 0.0
 
     def gain_of(self, photos: int) -> float:
         """Return the gain of a mean of so many photos: its error falls with their number."""
@@ -85,6 +88,14 @@ class Statistics:
         trained = self.trained - (index < self.trained)
         counts, means = (np.delete(array, index, axis=0) for array in (self.counts, self.means))
         return replace(self, counts=counts, means=means, trained=trained)
+
+    def of_rank(self, rank: int) -> "Statistics":
+        """Return these with at most so many directions; what the others held is spread evenly over the rest."""
+        kept, size = min(rank, len(self.spreads)), self.means.shape[1]
+        if kept == size:
+            return self
+        rest = (self.spreads[kept:].sum() + self.rest * (size - len(self.spreads))) / (size - kept)
+        return replace(self, directions=self.directions[:kept], spreads=self.spreads[:kept], rest=float(rest))
 
     def only(self, keep: np.ndarray) -> "Statistics":
         """Return these with the classes that `keep` (classes,) marks."""

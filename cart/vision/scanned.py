@@ -20,7 +20,7 @@ def agreement(head: Head, embeddings: np.ndarray, label: str) -> Agreement:
     if label not in head.labels:
         return Agreement(0, UNSURE)
     together = pooled(head.log_posteriors(embeddings), head.calibration.none_prior)
-    value = int(agreement_millinats(together[None], len(head.labels))[0, head.labels.index(label)])
+    value = int(agreement_millinats(together[None, :-1])[0, head.labels.index(label)])
     return Agreement(value, verdict(value, head.calibration))
 
 

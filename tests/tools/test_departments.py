@@ -23,7 +23,8 @@ def test_a_department_is_left_out_whole():
     paths = ("train/Fruit/Apple/1.jpg", "train/Packages/Milk/2.jpg", "train/Fruit/Pear/3.jpg")
     chosen = Photos(paths, np.array([4, 9, 4]))
     assert photos.departments(chosen).tolist() == ["Fruit", "Packages", "Fruit"]
-    left = departments.without(chosen, "Fruit")
+    assert departments.of_department(chosen, "Fruit").tolist() == [4]
+    left = departments.without(chosen, np.array([4]))
     assert (left.paths, left.classes.tolist()) == (("train/Packages/Milk/2.jpg",), [9])
 
 

@@ -129,11 +129,11 @@ def test_one_percent_of_true_labels_and_of_wrong_ones_cross_the_limits():
     classes = np.arange(2_000) % 5
     cosines = draw.normal(0.0, 0.15, (2_000, 5))
     cosines[np.arange(2_000), classes] += 0.4
-    from cart.vision.classify import Calibration, agreement_millinats, log_posteriors
+    from cart.vision.classify import Calibration, agreement_millinats, log_shares
 
-    calibration = Calibration(8.0, 0.0, -8.0, 4.0, 0.05, 0, 0)
+    calibration = Calibration(8.0, 0.0, -1.0, -0.2, -0.001, 0.05, 0, 0)
     disagree, agree = fitting.verdict_limits(cosines, classes, calibration)
-    values = agreement_millinats(log_posteriors(cosines, calibration), 5)
+    values = agreement_millinats(log_shares(cosines, calibration))
     true = np.arange(5) == classes[:, None]
     assert (values[true] <= disagree).mean() == pytest.approx(0.01, abs=0.002)
     assert (values[~true] >= agree).mean() == pytest.approx(0.01, abs=0.002)

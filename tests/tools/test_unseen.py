@@ -8,17 +8,19 @@ import pytest
 
 from cart.vision.bench import swaps
 from cart.vision.bench.figures import UNKNOWN
-from cart.vision.classify import Calibration, unit
+from cart.vision.classify import Calibration
 from cart.vision.head_fit import Statistics
+from cart.vision.vectors import unit
 from tools.training import card, report, unseen
 from tools.training.apart import Apart
 from tools.training.fitting import Views
+from tools.training.strangers import NEARNESS_SHARE, Odds, Strangers, none_nll_cross
 from tools.training.unseen import Embedded
 
 COARSE = ("Apple",) * 3 + ("A", "B", "C")
 GROUPS = np.array([0, 0, 0, 1, 2, 3])
 CLASSES, LOOKS, EACH, SIZE = 6, 5, 8, 40
-CALIBRATION = Calibration(12.0, 0.0, -8.0, 4.0, 0.05, 0, 0)
+CALIBRATION = Calibration(12.0, 0.0, -1.0, -0.2, -0.001, 0.05, 0, 0)
 
 
 def clouds(seed: int, each: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +77,7 @@ def test_strangers_of_an_unknown_group_are_told_apart_better_than_siblings(fitte
 
 def test_strangers_are_told_from_known_products_of_their_own_split(data):
     second = Statistics.of(*data.apart_train.stacked(data.learnt))
-    found = unseen.Strangers.met(data, second, 0.1)
+    found = Strangers.met(data, second, 0.1, 12.0)
     held, siblings, groups = found.of_train
     clear = np.where(np.arange(len(found.known)) < held, 0.9, 0.1)
     facts = dataclasses.replace(
@@ -84,6 +86,52 @@ def test_strangers_are_told_from_known_products_of_their_own_split(data):
     for kind, of_train, total in (("siblings", siblings, found.siblings), ("groups", groups, found.groups)):
         assert (facts[f"auroc_{kind}_train"], facts[f"auroc_{kind}_val"]) == (1.0, 0.0)
         assert (facts[f"strangers_{kind}_train"], facts[f"strangers_{kind}_val"]) == (of_train, len(total) - of_train)
+
+
+def signs(seed: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return signs of 400 photos, of very different size, and the classes of the photos."""
+    rows = np.random.default_rng(seed).normal(0.0, 1.0, (400, 2)) - shift
+    return rows * (4.0, 500.0), np.arange(400) // 20
+
+
+def test_the_signs_count_by_their_spread_over_known_products_and_only_their_sum_is_fitted():
+    (known, _), (strange, _) = signs(1, 0.0), signs(2, 2.0)
+    odds = Odds.fitted(known, strange)
+    race_spread, nearness_spread = known.std(axis=0)
+    assert odds.race < 0.0
+    assert odds.nearness * nearness_spread == pytest.approx(NEARNESS_SHARE * odds.race * race_spread, rel=1e-3)
+    assert odds.of(known).mean() < 0.0 < odds.of(strange).mean()
+
+
+def test_odds_are_tried_on_products_that_they_were_not_fitted_on():
+    known, classes = signs(1, 0.0)
+    strange, others = signs(2, 2.0)
+    assert none_nll_cross(known, classes, strange, others) < 0.4
+    alike, _ = signs(3, 0.0)
+    assert none_nll_cross(known, classes, alike, others) == pytest.approx(np.log(2.0), abs=0.03)
+    # Strangers in the very places of known products: whoever has seen all knows nothing, with a fifth missing worse.
+    few = classes // 4
+    places = np.random.default_rng(4).normal(0.0, 1.0, (5, 2))[few] * (4.0, 500.0)
+    assert none_nll_cross(places, few, np.roll(places, 80, axis=0), few) > np.log(2.0) + 0.02
+
+
+def test_new_products_that_lie_nearer_the_middle_than_known_ones_are_allowed_for(data):
+    new = np.isin(data.train.classes, [*data.apart.siblings, *data.apart.groups])
+    vectors = data.apart_train.vectors.copy()
+    vectors[:, new] = unit(vectors[:, new] + vectors[:, ~new].mean(axis=1, keepdims=True))
+    inward = dataclasses.replace(data, apart_train=Views(vectors, data.train.classes))
+    second = Statistics.of(*inward.apart_train.stacked(inward.learnt))
+    found = Strangers.met(inward, second, 0.1, 12.0)
+    assert found.allowance > 0.0
+    assert found.facts()["enrolled_looks_none"] < 1.5 * found.facts()["none_known"]
+
+
+def test_an_enrolled_product_is_told_none_no_more_often_than_a_known_one_and_less_than_a_stranger(fitted):
+    facts = fitted.facts
+    assert fitted.habits.allowance == facts["enrolled_allowance"]
+    assert facts["enrolled_looks_none"] < 1.5 * facts["none_known"]
+    assert facts["enrolled_val_none"] < facts["none_strangers"]
+    assert facts["none_known"] < facts["none_strangers"]
 
 
 def test_what_no_photo_shows_is_not_shown_instead_of_a_number_that_is_none():

@@ -8,13 +8,15 @@ import pytest
 from cart.__main__ import main
 from cart.edge.classifier import runtime_module
 from cart.faults import Fault
+from cart.vision import nearness
 from cart.vision.bench import figures, strangers, swaps
-from cart.vision.classify import Calibration, Head, unit
+from cart.vision.classify import Calibration, Head
 from cart.vision.enroll import Class, Model
 from cart.vision.head_fit import Habits, Statistics, fit
+from cart.vision.vectors import unit
 
 CLASSES, PHOTOS, SIZE = 18, 30, 120
-CALIBRATION = Calibration(20.0, 0.0005, -8.0, 4.0, 0.05, 1_000, -1_000)
+CALIBRATION = Calibration(20.0, 0.0005, -1.0, -0.1, -0.1, 0.05, 1_000, -1_000)
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +88,10 @@ def test_what_chance_leaves_of_perfect_calibration_shrinks_with_the_root_of_the_
 def test_figures_of_products_without_siblings_are_none_and_never_not_a_number(shop):
     model, embeddings, classes = shop
     alone = {n: f"group {n}" for n in range(CLASSES)}
-    fitted = fit(model.statistics, model.habits)
+    fitted, near = fit(model.statistics, model.habits), nearness.fitted(model.statistics, model.habits)
     labels = tuple(map(str, range(CLASSES)))
     groups = {str(n): name for n, name in alone.items()}
-    head = Head(labels, groups, fitted.centre, fitted.projection, fitted.means, CALIBRATION)
+    head = Head(labels, groups, fitted.centre, fitted.projection, fitted.means, near, CALIBRATION)
     found = figures.figures(head, embeddings, classes)
     assert found["swap_caught_sibling"] is None
     assert found["top5_low"] < found["top5"] <= found["top5_high"]

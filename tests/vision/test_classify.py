@@ -13,18 +13,24 @@ from cart.core.odds import LIMIT_MILLINAT
 from cart.edge.classifier import PACKAGED_DIR
 from cart.faults import Fault
 from cart.vision import classify, scanned
-from cart.vision.classify import INPUT_SIDE_PX, NONE, Calibration, Head, log_posteriors, preprocess
+from cart.vision.classify import INPUT_SIDE_PX, NONE, Calibration, Head, log_posteriors, log_shares, preprocess, race
+from cart.vision.nearness import Nearness
+from cart.vision.vectors import unit
 
 CALIBRATION = Calibration(
     sharpness=10.0,
     outlier=0.0,
-    none_weight=-8.0,
-    none_offset=4.0,
+    none_offset=-1.0,
+    none_race=-0.5,
+    none_nearness=-0.25,
     none_prior=0.05,
     agree_millinat=1_000,
     disagree_millinat=-1_000,
 )
 LABELS = ("Apple", "Leek", "Milk")
+ALIKE = Nearness(np.zeros(3), np.eye(3), np.zeros((3, 3)), 0.0, np.zeros((3, 3)), np.zeros(3))
+"""To which every photo is equally near."""
+
 APPLE_AND_A_BIT_OF_LEEK = np.array([9.0, 1.0, 0.0], np.float32)
 BETWEEN_ALL = np.ones(3, np.float32)
 
@@ -33,7 +39,7 @@ BETWEEN_ALL = np.ones(3, np.float32)
 def head() -> Head:
     """Three labels whose means are the axes: an embedding is its own cosines, after root and length."""
     axes = np.eye(3, dtype=np.float32)
-    return Head(LABELS, dict.fromkeys(LABELS, "All"), np.zeros(3, np.float32), axes, axes, CALIBRATION)
+    return Head(LABELS, dict.fromkeys(LABELS, "All"), np.zeros(3, np.float32), axes, axes, ALIKE, CALIBRATION)
 
 
 def probabilities(head, embedding):
@@ -47,15 +53,32 @@ def test_the_likeliest_label_comes_first_and_everything_adds_up(head):
     assert scores.top(1) == scores.ranked[:1]
 
 
-def test_a_photo_that_resembles_no_product_is_more_likely_none(head):
+def test_a_photo_between_products_is_more_likely_none(head):
     near, far = head.scores(APPLE_AND_A_BIT_OF_LEEK), head.scores(BETWEEN_ALL)
     assert far.none_permille > near.none_permille
 
 
-def test_none_is_as_likely_as_was_assumed_where_the_cosine_tells_nothing(head):
-    # offset + weight * cosine = 0 at cosine 0.5: the odds stay those assumed beforehand.
-    posterior = np.exp(log_posteriors(np.array([0.5, 0.1, 0.1]), CALIBRATION))
-    assert posterior[-1] == pytest.approx(0.05)
+def test_a_photo_far_from_everything_is_more_likely_none_however_far_ahead_one_product_is(head):
+    cosines = head.cosines(APPLE_AND_A_BIT_OF_LEEK)
+    near, far = (log_posteriors(cosines, np.array(nearness), CALIBRATION)[-1] for nearness in (4.0, -4.0))
+    assert far > near + 1.0
+
+
+def test_none_is_as_likely_as_was_assumed_where_nothing_tells(head):
+    # The likeliest of three is as likely as the other two together, so the race is 0, and nearness makes up the offset.
+    cosines = 1.0 - np.array([0.3, 0.3 + math.log(2.0) / 10, 0.3 + math.log(2.0) / 10]) ** 2 / 2
+    assert race(cosines, CALIBRATION.sharpness) == pytest.approx(0.0)
+    assert np.exp(log_posteriors(cosines, np.array(-4.0), CALIBRATION))[-1] == pytest.approx(0.05)
+
+
+def test_a_race_is_the_log_odds_of_the_likeliest_label(head):
+    p = probabilities(head, APPLE_AND_A_BIT_OF_LEEK)[:-1]
+    expected = math.log(p[0] / (p[1] + p[2]))
+    assert race(head.cosines(APPLE_AND_A_BIT_OF_LEEK), CALIBRATION.sharpness) == pytest.approx(expected)
+
+
+def test_a_race_without_another_label_is_won_by_a_number():
+    assert race(np.array([[0.3], [1.0]]), 10.0).tolist() == [classify.RACE_NATS_MAX] * 2
 
 
 def test_evidence_is_the_log_of_posterior_over_prior(head):
@@ -91,13 +114,13 @@ def test_evidence_beyond_all_doubt_is_clipped_not_infinite(head):
 def test_an_outlier_share_bounds_how_sure_one_photo_can_be():
     cosines = np.array([1.0, 0.0, 0.0])
     doubting = dataclasses.replace(CALIBRATION, sharpness=1e3, outlier=0.03)
-    p = np.exp(log_posteriors(cosines, doubting))[:-1]
-    assert (p / p.sum())[1] == pytest.approx(0.01)
+    p = np.exp(log_shares(cosines, doubting))
+    assert p[1] == pytest.approx(0.01)
 
 
 def test_logits_fall_with_the_distance_between_photo_and_mean():
     draw = np.random.default_rng(7)
-    photo, means = classify.unit(draw.normal(size=5)), classify.unit(draw.normal(size=(4, 5)))
+    photo, means = unit(draw.normal(size=5)), unit(draw.normal(size=(4, 5)))
     expected = [-3.0 * np.linalg.norm(photo - mean) for mean in means]
     assert classify.logits(means @ photo, 3.0) == pytest.approx(expected)
 
@@ -125,10 +148,11 @@ def test_an_embedding_of_zeros_is_answered_with_finite_numbers(head):
     st.lists(st.floats(-1, 1), min_size=2, max_size=90),
     st.floats(0.1, 1e6),
     st.sampled_from((0.0, 0.01, 0.5)),
+    st.floats(-1e4, 1e4),
 )
-def test_probabilities_always_add_up_to_one(cosines, sharpness, outlier):
+def test_probabilities_always_add_up_to_one(cosines, sharpness, outlier, nearness):
     calibration = dataclasses.replace(CALIBRATION, sharpness=sharpness, outlier=outlier)
-    logs = log_posteriors(np.array(cosines), calibration)
+    logs = log_posteriors(np.array(cosines), np.array(nearness), calibration)
     assert np.isfinite(logs).all()
     assert np.exp(logs).sum() == pytest.approx(1.0)
 
@@ -156,7 +180,8 @@ def test_the_packaged_head_knows_the_81_products_and_their_43_groups():
 
 
 def test_labels_that_do_not_fit_the_head_are_refused(tmp_path):
-    (tmp_path / "head.npz").write_bytes((PACKAGED_DIR / "head.npz").read_bytes())
+    for name in ("head.npz", "statistics.npz"):
+        (tmp_path / name).write_bytes((PACKAGED_DIR / name).read_bytes())
     (tmp_path / "labels.json").write_text(json.dumps([{"label": "Apple", "coarse": "Fruit"}]), encoding="utf-8")
     with pytest.raises(Fault, match="1 labels for 81"):
         Head.load(tmp_path)

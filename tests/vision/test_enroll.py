@@ -7,11 +7,12 @@ import pytest
 from cart.edge.classifier import PACKAGED_DIR
 from cart.faults import Fault
 from cart.vision import enroll
-from cart.vision.classify import HEAD_FILE, LABELS_FILE, Head, normalised
+from cart.vision.classify import HEAD_FILE, LABELS_FILE, Head
 from cart.vision.enroll import Class
 from cart.vision.enroll_photos import Named, judged
 from cart.vision.head_file import STATISTICS_FILE
 from cart.vision.head_fit import Habits, Whitening
+from cart.vision.vectors import normalised
 
 VIEWS = 2
 HABITS = Habits(shrinkage=0.1, gain=1.0, duplicate_cosine=0.9)

@@ -5,8 +5,9 @@ import pytest
 
 from cart.edge.classifier import PACKAGED_DIR
 from cart.vision import head_file
-from cart.vision.classify import HEAD_FILE, Head, unit
+from cart.vision.classify import HEAD_FILE, Head
 from cart.vision.head_fit import ENROLMENT_PHOTOS, Habits, Statistics, fit
+from cart.vision.vectors import unit
 
 CLASSES, PHOTOS, SIZE = 6, 40, 100
 HABITS = Habits(shrinkage=0.1, gain=1.1, duplicate_cosine=0.9)

@@ -99,7 +99,7 @@ HEADS = [
     with_head(means=lambda array: None),
     with_head(sharpness=lambda array: np.array(np.nan)),
     with_head(sharpness=lambda array: -array),
-    with_head(none_weight=lambda array: np.array(-np.inf)),
+    with_head(none_race=lambda array: np.array(-np.inf)),
     with_head(none_prior=lambda array: np.array(0.0)),
     with_labels(lambda rows: [row | {"label": "same"} for row in rows]),
     with_labels(lambda rows: [{"name": row["label"]} for row in rows]),
@@ -113,6 +113,10 @@ HEADS = [
     holding(HEAD_FILE, b"no archive at all"),
     shortened(HEAD_FILE),
     for_another_network,
+    shortened(STATISTICS_FILE),
+    with_statistics(allowance=lambda array: None),
+    with_statistics(counts=lambda array: array[:-1], means=lambda array: array[:-1], trained=lambda array: array - 1),
+    with_statistics(means=lambda array: array[:, :-1], directions=lambda array: array[:, :-1]),
 ]  # fmt: skip
 
 
@@ -134,7 +138,7 @@ def test_a_model_that_cannot_be_used_is_said_at_the_start_and_costs_the_classifi
 
 @pytest.mark.parametrize("spoil", HEADS)
 def test_such_a_head_is_a_fault_to_whoever_loads_it(tmp_path, spoil):
-    for name in (HEAD_FILE, LABELS_FILE):
+    for name in (HEAD_FILE, LABELS_FILE, STATISTICS_FILE):
         shutil.copy(PACKAGED_DIR / name, tmp_path)
     spoil(tmp_path)
     with pytest.raises(Fault, match="MODEL-HASH"):

@@ -5,9 +5,10 @@ import pytest
 
 from cart.vision import scanned, track
 from cart.vision.classify import NONE, UNSURE, Calibration, Head, agreement_millinats, verdict
+from cart.vision.nearness import Nearness
 
 LABELS = ("Apple", "Leek", "Milk")
-CALIBRATION = Calibration(10.0, 0.001, -8.0, 4.0, 0.05, 1_000, -1_000)
+CALIBRATION = Calibration(10.0, 0.001, -1.0, -0.5, -0.25, 0.05, 1_000, -1_000)
 APPLE = np.array([9.0, 1.0, 0.0], np.float32)
 BLUR = np.array([1.0, 1.1, 1.0], np.float32)
 
@@ -15,12 +16,13 @@ BLUR = np.array([1.0, 1.1, 1.0], np.float32)
 @pytest.fixture
 def head():
     axes = np.eye(3, dtype=np.float32)
-    return Head(LABELS, dict.fromkeys(LABELS, "All"), np.zeros(3, np.float32), axes, axes, CALIBRATION)
+    near = Nearness(np.zeros(3), axes, np.zeros((3, 3)), -1.0, axes, np.zeros(3))
+    return Head(LABELS, dict.fromkeys(LABELS, "All"), np.zeros(3, np.float32), axes, axes, near, CALIBRATION)
 
 
 def test_one_frame_says_what_the_photo_alone_says(head):
     for label in LABELS:
-        value = agreement_millinats(head.log_posteriors(APPLE)[None], 3)[0, LABELS.index(label)]
+        value = agreement_millinats(head.log_posteriors(APPLE)[None, :-1])[0, LABELS.index(label)]
         assert scanned.agreement(head, APPLE[None], label) == (value, verdict(value, CALIBRATION))
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cart.vision import photo
+from cart.vision import nearness, photo
 from cart.vision.bench.figures import auroc, figures
-from cart.vision.classify import Calibration, Head, normalised, preprocess
+from cart.vision.classify import Calibration, Head, preprocess
 from cart.vision.head_fit import Habits, Statistics, fit
+from cart.vision.vectors import normalised
 from tools.training.fitting import best_sharpness, verdict_limits
 from tools.training.photos import Labels, Photos, departments
 
@@ -74,14 +75,15 @@ def measured(train: Frozen, val: Frozen, labels: Labels) -> dict[str, float]:
 
     Sharpness and limit come from val itself, as they did where the method's figures on test come from.
     """
-    whitening = fit(Statistics.of(train.vectors, train.photos.classes), Habits(SHRINKAGE))
+    statistics = Statistics.of(train.vectors, train.photos.classes)
+    whitening, near = fit(statistics, Habits(SHRINKAGE)), nearness.fitted(statistics, Habits(SHRINKAGE))
     cosines = whitening.cosines(val.vectors)
     _, sharpness, outlier = best_sharpness(cosines, val.photos.classes)
-    calibration = Calibration(sharpness, outlier, 0.0, 0.0, NONE_PRIOR, 0, 0)
+    calibration = Calibration(sharpness, outlier, 0.0, 0.0, 0.0, NONE_PRIOR, 0, 0)
     disagree, agree = verdict_limits(cosines, val.photos.classes, calibration)
-    calibration = Calibration(sharpness, outlier, 0.0, 0.0, NONE_PRIOR, agree, disagree)
+    calibration = Calibration(sharpness, outlier, 0.0, 0.0, 0.0, NONE_PRIOR, agree, disagree)
     groups = dict(zip(labels.fine, labels.coarse, strict=True))
-    head = Head(labels.fine, groups, whitening.centre, whitening.projection, whitening.means, calibration)
+    head = Head(labels.fine, groups, whitening.centre, whitening.projection, whitening.means, near, calibration)
     found = figures(head, val.embeddings, val.photos.classes)
     result = {key: float(found[key]) for key in ROWS if key in found}
     result["auroc_drawn"] = float(np.mean([strangers(train, val, unknown) for unknown in drawn(len(labels.fine))]))

@@ -1,5 +1,7 @@
 """The model card and the table of figures, written from the measurement: no figure in them is typed."""
 
+import math
+
 from cart.vision.bench.figures import Figures
 from cart.vision.bench.swaps import SHARES, permille_name
 from cart.vision.classify import Head
@@ -28,6 +30,14 @@ WITH_INTERVAL = ("top1", "top5", "coarse")
 
 SPLITS = (("train", "of train alone, from held looks"), ("val", "of val alone, from the rest of val"))
 """Strangers of one split against known products of the same."""
+
+NONE_MEANS = (
+    ("none_known", "known products"),
+    ("none_strangers", "strangers"),
+    ("enrolled_looks_none", "enrolled products, other looks"),
+    ("enrolled_val_none", "enrolled products, val"),
+)
+"""Facts of the fit of how likely none is said to be, with the prior that is assumed."""
 
 NOT_SHOWN = "not shown: too few photos"
 
@@ -79,9 +89,12 @@ rest, in turn:
 * Scores: softmax of -{sharpness} times the distance to each class mean, {outlier} of it replaced by even chances: no
   photo is beyond all doubt. With the sharpness from four fifths of val and the error from the rest, in turn: expected
   calibration error {ece_cross}.
-* None of these: a logistic curve in the largest cosine (offset {none_offset}, weight {none_weight}), fitted on unseen
-  photos of known products against strangers of both kinds. Beforehand a stranger is assumed in {none_prior} of photos:
-  an assumption. Never take a product for known because this is small: see the next table.
+* None of these: a logistic curve (offset {none_offset}) in the log odds of the likeliest product (weight {none_race})
+  and the relative Mahalanobis distance (weight {none_nearness}): a close race tells a stranger between siblings, the
+  distance one of another kind. Fitted on unseen photos of known products against strangers of both kinds, in the
+  proportion that tools/training/strangers.py states; by four fifths of the products it costs the others
+  {none_nll} nats, where knowing nothing costs {nothing_nll}. Beforehand a stranger is assumed in {none_prior} of
+  photos: an assumption. Never take a product for known because this is small: see the next table.
 * `agree` from {agree} millinat: {alarms} of wrong labels (any other product, all alike) got as much; siblings get there
   far more often. `disagree` up to {disagree} millinat: {alarms} of true labels got as little.
 
@@ -91,8 +104,9 @@ By the second backbone, which saw nothing of these products; enrolled from ten p
 {stranger_table}
 
 Sharpness and limits stay as they are when a product is enrolled. A mean of ten photos points aside, so its cosines are
-times {gain}. Refused as a duplicate: a mean with a cosine from {duplicate_cosine}, which one new product in twenty
-reaches (cartons that differ by fine print) and {duplicates_found} of the products that were known, by another look.
+times {gain}, and {allowance} is added to its term of the relative distance. Refused as a duplicate: a mean with a
+cosine from {duplicate_cosine}, which one new product in twenty reaches (cartons that differ by fine print) and
+{duplicates_found} of the products that were known, by another look.
 
 ## Limits
 Phone photos on shelves in Swedish shops. Not photos from inside a cart, not moving, not at night. Boxes, cans and
@@ -123,6 +137,7 @@ def written(measured: dict, head: Head, sizes: dict[str, int]) -> str:
         statistics_kb=sizes["statistics.npz"] // 1000,
         rank=RANK,
         gain=fit["enrolled_gain"],
+        allowance=fit["enrolled_allowance"],
         duplicate_cosine=fit["duplicate_cosine"],
         duplicates_found=_percent(fit["duplicates_found"]),
         embedding=len(head.centre),
@@ -147,7 +162,10 @@ def written(measured: dict, head: Head, sizes: dict[str, int]) -> str:
         outlier=f"{100 * how.outlier:.2f} %",
         ece_cross=f"{fit['ece_cross']:.3f}",
         none_offset=how.none_offset,
-        none_weight=how.none_weight,
+        none_race=how.none_race,
+        none_nearness=how.none_nearness,
+        none_nll=f"{fit['none_nll_cross']:.3f}",
+        nothing_nll=f"{math.log(2):.3f}",
         none_prior=_percent(how.none_prior),
         agree=how.agree_millinat,
         disagree=how.disagree_millinat,
@@ -198,6 +216,7 @@ def stranger_rows(fit: dict) -> list[tuple[str, str]]:
         *lines,
         (f"enrolled, photos of other looks right ({fit['enrolled_looks']})", _percent(fit["enrolled_looks_top1"])),
         (f"enrolled, photos of val right ({fit['enrolled_val']})", _percent(fit["enrolled_val_top1"])),
+        *((f"mean probability of none of these: {what}", _percent(fit[key])) for key, what in NONE_MEANS),
     ]
 
 

@@ -1,15 +1,21 @@
-"""How strangers fare that are unlike all that was learnt: a backbone trained without a whole department.
+"""How strangers fare that neither backbone nor head learnt: a whole department, or products drawn by lot.
 
 The second backbone (see `apart`) does without some products of each kind. Here all fruit, all vegetables or all
-packages are unknown, to the backbone and to the head, as a new kind of goods would be. Val is measured against val.
+packages are unknown, as a new kind of goods would be, or a fifth to a quarter of the products. Val is measured against
+val, by the score of the product: the packaged calibration says how much the race and nearness say.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from cart.edge.classifier import PACKAGED_DIR
+from cart.vision import nearness
 from cart.vision.bench.figures import auroc
-from tools.training.fitting import Views, fits
+from cart.vision.classify import Head, none_log_odds
+from cart.vision.head_file import RANK
+from cart.vision.head_fit import Habits, Statistics, fit
+from tools.training.fitting import Views
 from tools.training.photos import Photos, departments
 
 STAGES = ((160, 6), (192, 3), (224, 3))
@@ -26,7 +32,8 @@ LOW, HIGH = 0.05, 0.95
 class Found:
     """What became of a department's photos.
 
-    auroc, low, high  of the largest cosine; 5 and 95 % of what products drawn again give
+    auroc, low, high  of the log odds of none; 5 and 95 % of what products drawn again give
+    auroc_cosine      of the largest cosine, to compare
     top1              of the known products among themselves
     known, strange    photos
     """
@@ -34,14 +41,20 @@ class Found:
     auroc: float
     low: float
     high: float
+    auroc_cosine: float
     top1: float
     known: int
     strange: int
 
 
-def without(chosen: Photos, department: str) -> Photos:
-    """Return the photos of all other departments."""
-    keep = departments(chosen) != department
+def of_department(chosen: Photos, department: str) -> np.ndarray:
+    """Return the class numbers of a department's products."""
+    return np.unique(chosen.classes[departments(chosen) == department])
+
+
+def without(chosen: Photos, unknown: np.ndarray) -> Photos:
+    """Return the photos of all products but those of these class numbers."""
+    keep = ~np.isin(chosen.classes, unknown)
     return Photos(tuple(np.array(chosen.paths)[keep].tolist()), chosen.classes[keep])
 
 
@@ -51,14 +64,15 @@ def measured(train: Views, val: Views, unknown: np.ndarray) -> Found:
     unknown  class numbers, of which neither the backbone nor the head learns anything
     """
     learnt = ~np.isin(train.classes, unknown)
-    head = next(fits(*train.stacked(learnt), (SHRINKAGE,)))
-    cosines = head.cosines(val.vectors[0])
-    largest, strange = cosines.max(axis=1), np.isin(val.classes, unknown)
-    low, high = interval(largest, val.classes, strange)
+    statistics, habits = Statistics.of(*train.stacked(learnt), len(train.vectors), RANK), Habits(SHRINKAGE)
+    cosines = fit(statistics, habits).cosines(val.vectors[0])
+    near = nearness.fitted(statistics, habits).of(val.vectors[0])
+    scores, strange = -none_log_odds(cosines, near, Head.load(PACKAGED_DIR).calibration), np.isin(val.classes, unknown)
+    low, high = interval(scores, val.classes, strange)
     named = np.unique(train.classes[learnt])[cosines[~strange].argmax(axis=1)]
     right = float((named == val.classes[~strange]).mean())
-    both = auroc(largest[~strange], largest[strange])
-    return Found(both, low, high, right, int((~strange).sum()), int(strange.sum()))
+    of_score, of_cosine = (auroc(each[~strange], each[strange]) for each in (scores, cosines.max(axis=1)))
+    return Found(of_score, low, high, of_cosine, right, int((~strange).sum()), int(strange.sum()))
 
 
 def interval(scores: np.ndarray, classes: np.ndarray, strange: np.ndarray) -> tuple[float, float]:

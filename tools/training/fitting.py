@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cart.vision.bench.figures import UNKNOWN
-from cart.vision.classify import Calibration, agreement_millinats, log_posteriors, logits, normalised, unit
+from cart.vision.classify import Calibration, agreement_millinats, log_shares, logits
 from cart.vision.head_file import RANK
 from cart.vision.head_fit import DIMENSIONS, Habits, Statistics, Whitening, fit
+from cart.vision.vectors import normalised, unit
 
 LOOKS = 5
 SHRINKAGES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -71,7 +72,7 @@ def verdict_limits(cosines: np.ndarray, classes: np.ndarray, calibration: Calibr
     disagree  1 % of photos disagree with their true label
     agree     1 % of pairs of a photo and a wrong label that its head knows, all alike, agree; never below `disagree`
     """
-    values = agreement_millinats(log_posteriors(cosines, calibration), cosines.shape[1])
+    values = agreement_millinats(log_shares(cosines, calibration))
     true = np.arange(cosines.shape[1]) == classes[:, None]
     disagree = int(np.floor(np.quantile(values[true], FALSE_ALARMS)))
     agree = int(np.ceil(np.quantile(values[~true & (cosines > UNKNOWN)], 1.0 - FALSE_ALARMS)))

@@ -52,7 +52,7 @@ def _with_interval(name: str, right: np.ndarray) -> Figures:
 
 def _agreement_figures(head: Head, embeddings: np.ndarray, classes: np.ndarray, groups: np.ndarray) -> Figures:
     """Return how the verdicts of `agree` do: on true labels, and on wrong ones in place of them."""
-    values = agreement_millinats(head.log_posteriors(embeddings), len(head.labels))
+    values = agreement_millinats(head.log_posteriors(embeddings)[:, :-1])
     true = np.arange(len(head.labels)) == classes[:, None]
     sibling = (groups == groups[classes][:, None]) & ~true
     other = ~sibling & ~true

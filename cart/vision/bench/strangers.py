@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cart.vision import nearness
 from cart.vision.bench.figures import auroc
-from cart.vision.classify import agreement_millinats, log_posteriors, normalised
+from cart.vision.classify import agreement_millinats, log_shares, none_log_odds
 from cart.vision.enroll import Model
 from cart.vision.head_fit import Statistics, fit
+from cart.vision.vectors import normalised
 
 BUNDLES = 9
 """Every ninth product is left out at a time: neighbours in the list are siblings, and most of them stay known."""
@@ -34,12 +36,12 @@ class Enrolled:
 
 
 def unknown_auroc(model: Model, embeddings: np.ndarray, classes: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """Return how well the largest cosine tells known products from unknown ones, whose group is known or unknown.
+    """Return how well "none of these" tells unknown products, whose group is known or unknown, from known ones.
 
     embeddings  (photos, n); classes (photos,); groups (classes,) numbers of the coarse groups
     """
     vectors = normalised(embeddings.astype(np.float64))
-    known = fit(model.statistics, model.habits).cosines(vectors).max(axis=1)
+    known = _known_log_odds(model, vectors)
     numbers = np.arange(len(groups))
     with_siblings = np.bincount(groups)[groups] > 1
     bundles = [(numbers % BUNDLES == bundle) & with_siblings for bundle in range(BUNDLES)]
@@ -67,7 +69,7 @@ def enrolled(
         statistics, order = _enrolled(model.statistics, new, ten)
         cosines = fit(statistics, model.habits).cosines(vectors[seen])
         found, true = order[cosines.argmax(axis=1)], classes[seen]
-        values = agreement_millinats(log_posteriors(cosines, model.calibration), len(order))
+        values = agreement_millinats(log_shares(cosines, model.calibration))
         own = values[np.arange(len(true)), np.argsort(order)[true]]
         photos += len(true)
         right += int((found == true).sum())
@@ -87,11 +89,17 @@ def _enrolled(statistics: Statistics, new: np.ndarray, ten: dict[int, np.ndarray
 
 
 def _strange(model: Model, vectors: np.ndarray, classes: np.ndarray, left_out: list[np.ndarray]) -> np.ndarray:
-    """Return the largest cosine of each photo of the products that were left out, with the head that lacks them."""
+    """Return `_known_log_odds` of each photo of the products that were left out, with the head that lacks them."""
     found = []
     for marked in left_out:
         seen = marked[classes]
         if seen.any():
-            head = fit(model.statistics.only(~marked), replace(model.habits, gain=1.0))
-            found.append(head.cosines(vectors[seen]).max(axis=1))
+            without = replace(model, statistics=model.statistics.only(~marked))
+            found.append(_known_log_odds(without, vectors[seen]))
     return np.concatenate(found)
+
+
+def _known_log_odds(model: Model, vectors: np.ndarray) -> np.ndarray:
+    """Return the log odds that each photo shows one of the products of these statistics."""
+    near = nearness.fitted(model.statistics, model.habits).of(vectors)
+    return -none_log_odds(fit(model.statistics, model.habits).cosines(vectors), near, model.calibration)

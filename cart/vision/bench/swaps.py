@@ -11,7 +11,7 @@ import numpy as np
 
 from cart.sim.weighing.intervals import Z, share_interval
 from cart.vision.bench.figures import UNKNOWN, random_folds
-from cart.vision.classify import Calibration, agreement_millinats, log_posteriors
+from cart.vision.classify import Calibration, agreement_millinats, log_shares
 
 SHARES = (0.001, 0.002, 0.01)
 FOLDS = 5
@@ -28,7 +28,7 @@ def figures(cosines: np.ndarray, classes: np.ndarray, groups: np.ndarray, calibr
     Keys are like "swap_group_10", with the share in permille for 0.001, 0.002 and 0.01: 1, 2, 10. All of one share are
     None where it cannot be shown, and those of pairs that fewer than two photos have.
     """
-    values = agreement_millinats(log_posteriors(cosines, calibration), cosines.shape[1])
+    values = agreement_millinats(log_shares(cosines, calibration))
     true = np.arange(cosines.shape[1]) == classes[:, None]
     sibling = (groups == groups[classes][:, None]) & ~true & (cosines > UNKNOWN)
     other = (groups != groups[classes][:, None]) & (cosines > UNKNOWN)
