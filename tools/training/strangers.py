@@ -30,8 +30,8 @@ NONE_PRIOR = 0.05
 NEARNESS_SHARE = 0.75
 """How much nearness says of strangers beside the race, each by its spread over unseen photos of known products.
 
-A written constant: a fit on the second backbone's strangers, who are mostly siblings, would ask the race alone, and
-with goods of another kind nearness is what tells them. From 0.5 to 1 the figures hardly change."""
+A written constant: a fit on the second backbone's strangers, who are mostly siblings, would leave nearly all to the
+race, and goods of another kind are told by nearness (docs/CLASSIFIER.md, "Strangers")."""
 
 DISTINCT_REFUSED = 0.05
 """Share of products that are new and are yet taken for a duplicate, because a photo does not tell them apart."""
