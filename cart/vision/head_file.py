@@ -51,11 +51,12 @@ def read_statistics(path: Path) -> tuple[Statistics, Habits]:
     """Return what `statistics_bytes` wrote to this file; OSError or ValueError where it cannot be read."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            scales = arrays["direction_scales"].astype(np.float64)[:, None]
+            directions = arrays["directions"].astype(np.float64)
+            directions *= arrays["direction_scales"].astype(np.float64)[:, None]  # in place: a cart has little memory
             statistics = Statistics(
                 arrays["counts"].astype(np.float64),
                 arrays["means"].astype(np.float64),
-                arrays["directions"].astype(np.float64) * scales,
+                directions,
                 arrays["spreads"].astype(np.float64),
                 float(arrays["rest"]),
                 int(arrays["trained"]),
