@@ -157,12 +157,15 @@ class Head:
 
     def cosines(self, embedding: np.ndarray) -> np.ndarray:
         """Return the cosine with each class mean, (labels,) or (photos, labels), of (n,) or (photos, n)."""
-        return unit((normalised(embedding) - self.centre) @ self.projection) @ self.means.T
+        return self._cosines(normalised(embedding))
+
+    def _cosines(self, vectors: np.ndarray) -> np.ndarray:
+        return unit((vectors - self.centre) @ self.projection) @ self.means.T
 
     def log_posteriors(self, embedding: np.ndarray) -> np.ndarray:
         """Return ln P(label | photo) for each label and, last, for none: (labels + 1,) or (photos, labels + 1)."""
-        near = self.nearness.of(normalised(embedding))
-        return log_posteriors(self.cosines(embedding), near, self.calibration)
+        vectors = normalised(embedding)
+        return log_posteriors(self._cosines(vectors), self.nearness.of(vectors), self.calibration)
 
     def scores(self, embedding: np.ndarray) -> Scores:
         """Return every label with its probability, most likely first, and that of none."""

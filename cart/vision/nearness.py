@@ -57,7 +57,7 @@ class Nearness:
 
 
 def fitted(statistics: Statistics, habits: Habits) -> Nearness:
-    """Return the nearness to the products of these statistics, in a few milliseconds."""
+    """Return the nearness to the products of these statistics: some 20 ms for 81 of them."""
     size = statistics.means.shape[1]
     shares = statistics.counts / statistics.counts.sum()
     centre = shares @ statistics.means
