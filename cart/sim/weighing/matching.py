@@ -1,11 +1,11 @@
 """What was told against what happened: which change was found, when, how well, and what never was.
 
 A claim explains a change when it came while the hand was at work (0.4 s at most before it let go) or up to 4.5 s after,
-has its sign, and is off by less than half of it; of several the one nearest in mass. It was in time by its first word
-that is as near: a word that is far off is not an early one. What is left over may be a change (or several in one) that
-was held in motion and confirmed at a standstill. The rest is false, and the second half of a placement that was told in
-two is too. A change of which no claim speaks may still be in the sum that another was told with: then they were told
-together.
+has its sign, is off by less than half of it, and does not say that it had come long before, nor fits another change
+better in both; of several the one nearest in mass. It was in time by its first word that is as near: a word that is far
+off is not an early one. What is left over may be a change (or several in one) that was held in motion and confirmed at
+a standstill. The rest is false, and the second half of a placement that was told in two is too. A change of which no
+claim speaks may still be in the sum that another was told with: then they were told together.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def matched(truth: Sequence[Change], claims: Sequence[Claim], rests_ms: Sequence
     free = list(claims)
     outcomes = []
     for change in truth:
-        fitting = (claim for claim in free if _explains(claim, change))
+        fitting = (claim for claim in free if _explains(claim, change) and not _is_anothers(claim, change, truth))
         found = min(fitting, key=lambda claim: abs(claim.last_mg - change.delta_mg), default=None)
         if found:
             free.remove(found)
@@ -162,7 +162,20 @@ def _open_ms(claim: Claim, rests_ms: Sequence[int]) -> int:
 
 def _explains(claim: Claim, change: Change) -> bool:
     in_time = -change.hand_ms <= claim.t_ms - change.released_ms <= AFTER_MS
-    return in_time and _is_near(claim.last_mg, change)
+    # What was held in motion is told when the cart stands, which may be just as the next one comes.
+    of_before = claim.start_ms is not None and claim.start_ms < change.released_ms - change.hand_ms - SAME_MS
+    return in_time and not of_before and _is_near(claim.last_mg, change)
+
+
+def _is_anothers(claim: Claim, change: Change, truth: Sequence[Change]) -> bool:
+    """Return whether the claim speaks of another change: nearer in mass, and to when it is said to have come."""
+    began_ms = claim.t_ms if claim.start_ms is None else claim.start_ms
+    return any(
+        _explains(claim, other)
+        and abs(other.released_ms - began_ms) < abs(change.released_ms - began_ms)
+        and abs(other.delta_mg - claim.last_mg) < abs(change.delta_mg - claim.last_mg)
+        for other in truth
+    )
 
 
 def _is_near(mass_mg: int, change: Change) -> bool:

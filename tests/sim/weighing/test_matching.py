@@ -59,6 +59,28 @@ def test_a_first_word_that_is_far_off_is_not_when_the_change_was_known():
     assert (outcome.how, outcome.delay_ms) == (AT_ONCE, 1_600)
 
 
+def test_what_is_said_to_have_come_long_before_is_not_what_came_just_now():
+    """A standstill tells what was held in motion, just as the next thing is put in."""
+    held = Claim(30_700, 10_800, 10_800, start_ms=20_100)
+    late = Claim(45_700, 18_800, 18_800, start_ms=30_900)
+    changes = [Change(20_000, 10_000), Change(31_000, 20_000)]
+    result = matched(changes, [held, late])
+    assert [(outcome.how, outcome.claim) for outcome in result.outcomes] == [(HELD, held), (HELD, late)]
+    at_once = replace(held, start_ms=30_500)
+    assert matched(changes[1:], [at_once]).outcomes[0].how == AT_ONCE
+
+
+def test_a_claim_that_fits_another_change_better_is_of_that_one():
+    """In mass and in time: nearer in one of the two says nothing."""
+    changes = [Change(38_000, -20_000), Change(41_500, -10_000)]
+    second = Claim(41_900, -12_300, -12_300, start_ms=41_400)
+    first = Claim(42_000, -20_900, -20_900, start_ms=38_100)
+    result = matched(changes, [second, first])
+    assert [outcome.claim for outcome in result.outcomes] == [first, second]
+    alone = matched(changes, [replace(second, last_mg=-16_000)])
+    assert [outcome.how for outcome in alone.outcomes] == [AT_ONCE, MISSED]
+
+
 def test_what_is_known_before_the_hand_is_off_has_no_delay():
     (outcome,) = matched([Change(1_000, 50_000)], [Claim(800, 50_000, 50_000)]).outcomes
     assert outcome.delay_ms == 0
