@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from cart.core.weight_held import Held, Seen
+from cart.core.weight_held import Held
 from cart.core.weight_inertia import Inertia, forgotten
 from cart.core.weight_noise import BOXES, Track
 from cart.core.weight_slope import Slope
+from cart.core.weight_trail import Trail, Usual
 from cart.core.weight_values import STANDING, Step
 
 _EMPTY = Track()
@@ -61,7 +62,8 @@ class Detector:
     settled    at this standstill it is known what the accelerometer reads at rest
     tilt_mg    what the cart's tilt at this standstill adds to its weight
     held       what was too small to be told in motion, oldest first; it lies in the level
-    trail      where the load seems to rest in motion, if that is not its level
+    trail      what the load showed in motion since its level was taken
+    usual      noise in motion
     uneasy     readings since the load was last near its level in which it trembled, before any change is believed
     shocked    position of a shock that is not judged yet, 0 for none
     jammed     the moving mass disagrees with the static one
@@ -90,7 +92,8 @@ class Detector:
     settled: bool = True
     tilt_mg: int = 0
     held: tuple[Held, ...] = ()
-    trail: Seen | None = None
+    trail: Trail | None = None
+    usual: Usual = Usual()  # noqa: RUF009 (a frozen value)
     uneasy: int = 0
     shocked: int = 0
     jammed: bool = False

@@ -27,8 +27,8 @@ from cart.core.weight_sway import UNFELT, USUAL_SHARE, Sway
 
 ONE_G_UG = 1_000_000
 
-LEARN_LATE = 80
-"""Readings, 1 s, by which learning is late: long enough to know of a change that would spoil the fit."""
+LEARN_LATE = 160
+"""Readings, 2 s, by which learning is late: long enough to know of a change that would spoil the fit."""
 
 CHANGE_BEFORE, CHANGE_AFTER = 48, 40  # readings around a change from which nothing is learned
 SHAKEN_UG = 4_000  # weaker shaking is mostly the sensor's own noise

@@ -1,8 +1,4 @@
-"""The level at which the load rests: taken first, followed while it drifts, judged anew at each standstill.
-
-Standing, the level follows slow drift, and slowly. In motion it becomes better known, window by window, and where
-another level shows itself that is a change which is held (`weight_held`). What was too small even for that is still
-missing at the next standstill, and is told then or counted as drift: nothing is lost.
+"""The level at which the load rests: taken first, judged anew at each standstill; `weight_rest` follows it between.
 
 What the accelerometer reads at rest belongs to it: a level taken in motion hangs on that reading, and moves with it
 when it becomes better known. A cart on a slope weighs less by the cosine; at a standstill that is seen and taken off.
@@ -11,22 +7,19 @@ when it becomes better known. A cart on a slope weighs less by the cosine; at a 
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isqrt
 
-from cart.core import weight_held, weight_motion, weight_slope
+from cart.core import weight_motion, weight_slope
 from cart.core.weight_detector import Detector
-from cart.core.weight_held import Held, Seen
 from cart.core.weight_inertia import CHANGE_BEFORE, ONE_G_UG
 from cart.core.weight_motion import MOVING_OF, MOVING_SWING_MG
-from cart.core.weight_noise import BLOCK, BOXES, LONGEST
+from cart.core.weight_noise import BLOCK, BOXES
 from cart.core.weight_senses import TILT_UG, Senses
-from cart.core.weight_sight import SURE_AGAIN, Sight
+from cart.core.weight_sight import Sight
 from cart.core.weight_values import BUMP, STANDING, TILT, Case, Limits, Standstill, Step
 
 READINGS_PER_S = 80
-FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
 SIDEWAYS = 6_000  # part of the moving mass that a level taken on another slope may be wrong by
-UNEVEN = 20_000  # part of it that a level taken in motion may be wrong by, however long it was looked at
+UNEVEN = 40_000  # part of it that a level taken in motion may be wrong by, however long it was looked at
 SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
 SETTLED_AT_LAST = 240  # 3 s
 STEADY_FOR = 48  # readings, 0.6 s, for which the slope is known to be the same when a tilt has settled
@@ -35,20 +28,6 @@ SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
 ACQUIRE_AFTER = 94  # readings before the first level is taken
 ACQUIRE_AT_LAST = 280
 SET_OFF_WITHIN = MOVING_OF * BLOCK  # readings after a pull in which rolling must show
-DRIFT_SHARE = 240  # the level goes this part of the way to the mean per reading: 3 s
-DRIFT_UG_MAX = 3_750  # ... and 0.3 g a second at most
-
-FOLLOW_EVERY = 3 * LONGEST // 2
-"""Readings from one window in motion to the next that shares little with it."""
-
-WANDERS_MG = 300
-"""What the zero may wander from one of them to the next, 0.25 g a second: a cell of 2 g/K among the freezers."""
-
-KNOWN_AFTER = 10 * READINGS_PER_S
-"""So long what is learned of a level is learned of the change that led to it. Later it is drift."""
-
-HELD_SURE = 4
-"""Standard deviations, from which what was held in motion is told at a standstill."""
 
 Found = Step | Standstill | Case
 Felt = tuple[int, int, int]
@@ -77,7 +56,7 @@ class Level:
         self.moved_s, self.moved_as = old.moved_s, old.moved_as
         self.anchored, self.settled, self.rested = old.anchored, old.settled, old.rested
         self.tilt_mg, self.shocked = old.tilt_mg, old.shocked
-        self.held, self.trail = old.held, old.trail
+        self.held, self.trail, self.usual = old.held, old.trail, old.usual
         self.jammed, self.uneasy = old.jammed, old.uneasy
         self.change, self.next_id = old.change, old.next_id
         self.drifted_ug, self.stood_ug = old.drifted_ug, old.stood_ug
@@ -110,6 +89,7 @@ class Level:
             tilt_mg=self.tilt_mg,
             held=self.held,
             trail=self.trail,
+            usual=self.usual,
             uneasy=self.uneasy,
             shocked=self.shocked,
             jammed=self.jammed,
@@ -138,7 +118,7 @@ class Level:
         was = rest_ug if self.senses.inertia.rest_ug is None else self.senses.inertia.rest_ug
         by_level_ug = self.moving_mg() * (rest_ug - was) // 1_000
         self.level_ug += by_level_ug
-        self.trail = None
+        self.trail = self.trail.shifted(by_level_ug) if self.trail else None
         if self.change:
             self.change = replace(self.change, base_ug=self.change.base_ug + by_level_ug)
         self.senses.rest_at(rest_ug, self.level_ug // 1_000, sure=sure, blocks=blocks)
@@ -178,7 +158,7 @@ class Level:
         if was or self.tilt_mg:
             # A slope pulls sideways as well, and the axis that says so is not quite that of the cells.
             self.anchored, self.clear = False, max(self.clear, self.position - STEADY_FOR)
-            self.level_mg2 += (self.moving_mg() // SIDEWAYS) ** 2
+            self.level_mg2 += self.sideways_mg2()
         if tilted:
             self.found.append(Case(self.t_ms, TILT))
 
@@ -219,116 +199,6 @@ class Level:
         fitting = [box for box in (4, 8, 16, 32) if 3 * box <= self.usable() and self.sight.has(box)]
         return all(abs(self.sight.mean_mg(box) - level) < reach for box in fitting)
 
-    def rest(self) -> None:
-        """Let the level follow drift, and tell the standstill once."""
-        assert self.level_ug is not None
-        if any(self.runs) or self.usable() < FINAL_AFTER or not self.sight.has(32):
-            return
-        if self.motion != STANDING:
-            self._follow()
-            return
-        if self.sight.corrected or self.sight.swing > MOVING_SWING_MG**2:
-            return
-        rank = BOXES.index(LONGEST if self.usable() >= 3 * LONGEST and self.sight.has(LONGEST) else 32)
-        away = self.sight.mean_mg(BOXES[rank]) * 1_000 - self.level_ug
-        variance = self.sight.variance_mg2(rank)
-        if abs(away) > self._drift_mg(variance) * 1_000:
-            return
-        if not self.anchored:
-            if not self.sight.steady(rank, 0):
-                return  # a hand was on it within the window
-            # Seen again after motion or a gap: what the zero did meanwhile is drift, all at once.
-            self.anchored, self.moved_s = True, 0
-            self._know_better(away, variance)
-            self.tell_held()
-        self._drift(max(-DRIFT_UG_MAX, min(DRIFT_UG_MAX, away // DRIFT_SHARE)))
-        self.level_mg2 = min(self.level_mg2, variance)
-        if not self.sets_off():
-            self.senses.follow_rest(self.level_ug // 1_000, level=not self.tilt_mg, long=rank == BOXES.index(LONGEST))
-        if not self.rested:
-            self.rested = True
-            # What was followed since the last one is in no change, so the sums may differ by it.
-            followed_mg, self.stood_ug = (self.drifted_ug - self.stood_ug) // 1_000, self.drifted_ug
-            self.found.append(Standstill(self.t_ms, self.level_ug // 1_000, isqrt(variance + followed_mg**2)))
-
-    def _drift_mg(self, variance_mg2: int) -> int:
-        """Return how far from its level the load may rest and still be where it was; `variance_mg2` is the window's.
-
-        After motion or a gap that is all that no step can be: what is below the smallest, and what may be the error of
-        a level that was taken in motion. The core's conservation judges it; else the load would never be said to stand.
-        """
-        if self.anchored:
-            return self.smallest_mg() // 2
-        return max(self.smallest_mg(), SURE_AGAIN * isqrt(variance_mg2 + self.level_mg2))
-
-    def _know_better(self, by_ug: int, mg2: int) -> None:
-        """Put the level right by so much. What led to it a moment ago is put right with it; else it is drift.
-
-        mg2  variance of the level then
-        """
-        assert self.level_ug is not None
-        last = self.held[-1] if self.held else None
-        if last and last.position > self.landed and self.position - last.position < KNOWN_AFTER:
-            self.held = (*self.held[:-1], last.put_right(by_ug, mg2))
-            self.level_ug += by_ug
-        else:
-            self._drift(by_ug)
-
-    def tell_held(self) -> None:
-        """Tell what was held."""
-        for one in weight_held.joined(self.held):
-            delta_mg = one.delta_ug // 1_000
-            if abs(delta_mg) > self.limits.step_mg and delta_mg * delta_mg > HELD_SURE**2 * one.mg2:
-                told = Step(self.next_id, one.start_ms, self.t_ms, delta_mg, isqrt(one.mg2), one.motion, final=False)
-                self.found += [told, replace(told, final=True)]
-                self.next_id += 1
-            else:  # no more than an error of the level: it lies in it, and nobody is told
-                self.drifted_ug += one.delta_ug
-        self.held = ()
-
-    def _follow(self) -> None:
-        """In motion, know a level better by each window that shares little with the one before, or find another one."""
-        assert self.level_ug is not None
-        rank = BOXES.index(LONGEST)
-        if self.position - self.followed < FOLLOW_EVERY or self.usable() < 3 * LONGEST or not self.sight.has(LONGEST):
-            return
-        self.followed = self.position
-        if not self.sight.even(rank) or abs(self.sight.mean_mg(LONGEST)) > self.limits.over_range_mg:
-            return
-        shared = self.level_variance_mg2(rank) - self.sight.variance_mg2(rank)
-        began_ms = self.t_ms - 3 * LONGEST * 1_000 // READINGS_PER_S
-        level = Seen(self.level_ug, max(0, self.level_mg2 - shared) + WANDERS_MG**2, began_ms)
-        window = Seen(self.sight.mean_mg(LONGEST) * 1_000, self.sight.variance_mg2(rank), began_ms)
-        if level.agrees(window):
-            level, self.trail = level.with_window(window), None
-            self._know_better(level.ug - self.level_ug, level.mg2)
-        elif self.trail is None or not self.trail.agrees(window):
-            self.trail = window  # a hand may be in the first one
-        else:
-            self.trail = self.trail.with_window(window)
-            surely = replace(self.trail, mg2=self.trail.mg2 + shared)
-            if self.sight.corrected and level.differs(surely, weight_held.SURE):
-                self.hold(self.trail, level.mg2, self.position)
-                return
-        self.level_mg2 = level.mg2 + shared
-
-    def hold(self, seen: Seen, before_mg2: int, position: int) -> None:
-        """Take another level in motion, and hold the change between the two.
-
-        before_mg2  variance of the level that was
-        position    of the last reading of the window
-        """
-        assert self.level_ug is not None
-        by_ug = seen.ug - self.level_ug
-        one = Held(seen.since_ms, position, by_ug, before_mg2 + seen.mg2, before_mg2, self.motion)
-        self.held = weight_held.with_held(self.held, one)
-        self.level_ug, self.level_mg2, self.trail = seen.ug, seen.mg2 + self.uneven_mg2(), None
-
-    def _drift(self, by_ug: int) -> None:
-        assert self.level_ug is not None
-        self.level_ug += by_ug
-        self.drifted_ug += by_ug
-
     def smallest_mg(self) -> int:
         """Return the smallest change that may be told now."""
         motion = self.moved_as if self.motion == STANDING and not self.settled else self.motion
@@ -343,6 +213,10 @@ class Level:
     def uneven_mg2(self) -> int:
         """Return the variance that all levels of a motion share: what the floor and the gauges' own slow faults do."""
         return (self.moving_mg() // UNEVEN) ** 2
+
+    def sideways_mg2(self) -> int:
+        """Return the variance that a slope adds: it pulls sideways as well."""
+        return (self.moving_mg() // SIDEWAYS) ** 2
 
     def moving_mg(self) -> int:
         """Return the mass that the floor shakes: platform and goods."""

@@ -40,6 +40,10 @@ PRIOR_PERCENT = {4: 50, 8: 25, 12: 18, 16: 14, 24: 11, 32: 8, 64: 6}
 PRIOR_WHITE = {4: 45, 8: 32, 12: 26, 16: 22, 24: 18, 32: 16, 64: 11}
 """The same where the shaking was taken out: what is left is the accelerometer's own noise, which has no colour."""
 
+SHOWN_WHITE_PERCENT = {4: 90, 8: 79, 12: 68, 16: 58, 24: 40, 32: 25}
+"""Share of a window's variance that its distance from the longest around it shows where the noise is white: the two
+share readings. Sum of the squared differences of their weights, over that of the window's own."""
+
 PRIOR_WEIGHT = 3  # blocks that the prior counts for
 LEARN_MAX = 40  # blocks over which the learned variance is a mean: 4 s
 QUIET_BLOCKS = 9  # whose middle one says how much the load usually swings: 0.9 s
@@ -160,27 +164,26 @@ class Smoothing:
         return left_over * left_over
 
 
-def with_block(
-    track: Track, smoothing: Windows, at: int, *, calm: bool, prior: dict[int, int] = PRIOR_PERCENT
-) -> Track:
+def with_block(track: Track, smoothing: Windows, at: int, *, calm: bool, white: bool = False) -> Track:
     """Return the track a block later: the swing noted, and learned from where the load rested all the while.
 
-    at    position of the block's last reading
-    calm  no change of load within the longest window
+    at     position of the block's last reading
+    calm   no change of load within the longest window
+    white  the shaking was taken out: the noise has no colour
     """
     swing = smoothing.swing_mg2(at, BLOCK)
     track = replace(track, blocks=(*track.blocks[1 - BLOCKS :], swing))
     if not track.learned:
-        return restarted(track, smoothing.swing_mg2(at), prior)
+        return restarted(track, smoothing.swing_mg2(at), white=white)
     if not calm or not smoothing.has(LONGEST, at):
         # What was begun in the swing of goods that had just landed is no noise of the place: the first quiet tells.
         quieter = (
             track.weight == PRIOR_WEIGHT and len(track.blocks) >= QUIET_BLOCKS and 2 * usually_mg2(track) < track.swing
         )
-        return restarted(track, usually_mg2(track), prior) if quieter else track
+        return restarted(track, usually_mg2(track), white=white) if quieter else track
     weight = min(track.weight + 1, LEARN_MAX)
     learned = tuple(
-        old + (min(_deviation_mg2(smoothing, box, at), SURPRISE_MAX * old + 1) - old) // weight
+        old + (min(_deviation_mg2(smoothing, box, at, white=white), SURPRISE_MAX * old + 1) - old) // weight
         for box, old in zip(BOXES, track.learned, strict=True)
     )
     past = track.blocks[-1 - BLOCKS_LATE] if len(track.blocks) > BLOCKS_LATE else swing
@@ -188,10 +191,10 @@ def with_block(
     return replace(track, learned=learned, swing=swing_learned, weight=weight)
 
 
-def restarted(track: Track, swing_mg2: int, prior: dict[int, int] = PRIOR_PERCENT) -> Track:
+def restarted(track: Track, swing_mg2: int, *, white: bool = False) -> Track:
     """Return the track with its learned variances replaced by what is usual at this swing."""
-    swing = max(swing_mg2, 1)
-    learned = tuple(swing * prior[box] ** 2 // 10_000 for box in BOXES)
+    swing, percent = max(swing_mg2, 1), PRIOR_WHITE if white else PRIOR_PERCENT
+    learned = tuple(swing * percent[box] ** 2 // 10_000 for box in BOXES)
     return replace(track, learned=learned, swing=swing, weight=PRIOR_WEIGHT)
 
 
@@ -216,11 +219,16 @@ def usually_mg2(track: Track) -> int:
     return last[len(last) // 2]
 
 
-def _deviation_mg2(smoothing: Windows, box: int, at: int) -> int:
-    """Return the square distance of a window's mean from that of the longest around the same moment.
+def _deviation_mg2(smoothing: Windows, box: int, at: int, *, white: bool) -> int:
+    """Return the variance of a window's mean that its square distance from the longest around the same moment shows.
 
-    For the longest itself nothing longer is at hand: it is taken to be three quarters as noisy as the next one.
+    For the longest itself nothing longer is at hand: it is taken to be three quarters as noisy as the next one, or to
+    have half its variance where the noise is white.
     """
     measured = min(box, BOXES[-2])
     deviation = smoothing.mean_mg(measured, at - 3 * (LONGEST - measured) // 2) - smoothing.mean_mg(LONGEST, at)
-    return deviation * deviation if measured == box else deviation * deviation * 9 // 16
+    square = deviation * deviation
+    if white:
+        square = square * 100 // SHOWN_WHITE_PERCENT[measured]
+        return square if measured == box else square // 2
+    return square if measured == box else square * 9 // 16

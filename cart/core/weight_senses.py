@@ -121,9 +121,7 @@ class Senses:
             return
         self.raw = noise.with_block(self.raw, self.raw_means, self.at, calm=calm)
         if self.corrected_means and self.corrected_means.has(16, self.at):
-            self.corrected = noise.with_block(
-                self.corrected, self.corrected_means, self.at, calm=calm, prior=noise.PRIOR_WHITE
-            )
+            self.corrected = noise.with_block(self.corrected, self.corrected_means, self.at, calm=calm, white=True)
 
     def learn_inertia(self, gross_mg: int | None) -> None:
         """Learn the moving mass from the block a second ago; nobody touched the load around it."""
@@ -211,7 +209,7 @@ class Senses:
     def _restart_corrected(self) -> None:
         """Forget the noise that shaking leaves over."""
         if self.corrected.blocks:
-            self.corrected = noise.restarted(self.corrected, noise.usually_mg2(self.corrected), noise.PRIOR_WHITE)
+            self.corrected = noise.restarted(self.corrected, noise.usually_mg2(self.corrected), white=True)
 
     def platform_mg(self) -> int:
         """Return the platform's mass as the shaking shows it."""

@@ -18,15 +18,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cart.core import weight_held, weight_motion, weight_slope, weight_sway
+from cart.core import weight_held, weight_slope, weight_sway
 from cart.core.weight_detector import Change, Detector
-from cart.core.weight_held import SURE, Seen
-from cart.core.weight_inertia import CHANGE_AFTER, CHANGE_BEFORE, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
-from cart.core.weight_level import FINAL_AFTER, READINGS_PER_S, Felt, Found, Level
+from cart.core.weight_inertia import CHANGE_AFTER, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
+from cart.core.weight_level import READINGS_PER_S, Felt, Found
 from cart.core.weight_motion import STILL_BLOCKS, motion_after
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
+from cart.core.weight_rest import FINAL_AFTER, Resting
 from cart.core.weight_senses import TILT_UG
-from cart.core.weight_sight import SURE_MOVING
 from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, TILT, Calibration, Case, Limits
 
 REST_BETWEEN = 42  # readings of rest, 0.52 s, that make two changes out of one: longer than a hand's placement
@@ -72,7 +71,7 @@ def detected(
     return work.frozen(), work.found
 
 
-class _Detection(Level):
+class _Detection(Resting):
     """The detector with new readings, while one call lasts."""
 
     def take(self, t_ms: int) -> None:
@@ -111,6 +110,7 @@ class _Detection(Level):
         self.senses.end_block(calm=calm)
         self._feel_slope()
         self._learn_inertia()
+        self.mark()
         self.feel_shock()
         motion = motion_after(self.motion, self.senses.raw.blocks, self.moving_mg())
         if motion != self.motion:
@@ -134,7 +134,7 @@ class _Detection(Level):
             return
         # Standing, what shakes the platform is a hand, and its force is no inertia.
         apart = self.position - LEARN_LATE - self.clear
-        if self.motion != STANDING and not -CHANGE_BEFORE < apart < CHANGE_AFTER:
+        if self.motion != STANDING and apart > CHANGE_AFTER:
             self.senses.learn_inertia(self.level_ug // 1_000)
             self._compare_masses()
         if self.motion != STANDING and self.position - self.clear > weight_sway.AFTER and not any(self.runs):
@@ -168,7 +168,8 @@ class _Detection(Level):
             self.clear = max(self.clear, self.position - (STILL_BLOCKS - 3) * BLOCK)
             self.moved_s, self.moved_as = self.moved_s + seconds, was
         elif was == STANDING:
-            self.moved_s = 0 if self.anchored else self.moved_s
+            if self.anchored:
+                self.moved_s, self.trail = 0, None
             self.anchored = self.settled = self.rested = False
         else:
             self.moved_s += seconds
@@ -231,13 +232,21 @@ class _Detection(Level):
         else:
             if change:
                 self._settle_before(change, moved)
+                self.know_landed(moved - HAND_BEFORE)
                 self._finish(change)
-            self._hold_back(moved, mean_mg)
+            # What was too small to be told in motion is kept out of what comes now: a standstill tells it.
+            self.part_before(moved - HAND_BEFORE, mean_mg, self.sight.variance_mg2(rank))
+            if self.motion == STANDING and self.level_ug != level_ug:
+                if abs(mean_mg - self.level_ug // 1_000) <= self.smallest_mg():
+                    self.runs = [0] * len(BOXES)
+                    return  # all of it had come before
+                moved = self.position - self.sight.crossed(rank, self.level_ug // 1_000, self.position - self.clear)
             # Nothing is told to leave before it was told to come.
             if weight_held.may_undo(self.held, mean_mg - self.level_ug // 1_000):
                 self.tell_held()
             opened = self._opened(moved, mean_mg, rank)
         self._level(mean_mg, rank)
+        self.trail = None
         self.change = replace(opened, known_mg2=self.level_mg2)
         self.clear, self.landed, self.rested = moved, moved, False
         self.runs = [0] * len(BOXES)
@@ -253,31 +262,7 @@ class _Detection(Level):
         assert self.level_ug is not None
         self.senses.load_changed(mean_mg - self.level_ug // 1_000, mean_mg)
         self.level_ug, self.level_mg2 = mean_mg * 1_000, self.level_variance_mg2(rank)
-        self.followed, self.trail = self.position, None
-
-    def _hold_back(self, moved: int, mean_mg: int) -> None:
-        """In motion, keep out of the change that comes now what was too small to be told: a standstill tells it.
-
-        Unless what comes now were too small without it: then both are one change that took its time.
-        """
-        assert self.level_ug is not None
-        end = moved - HAND_BEFORE
-        still = None if self.anchored else self.senses.look_still(self.motion)
-        before = still.ending(self.position - end, end - self.landed - HAND_READINGS, even=True) if still else None
-        if not still or before is None:
-            return
-        # The swing of now is that of what comes.
-        rank, before_mg = before
-        began_ms = self.t_ms - (self.position - end + 3 * BOXES[rank]) * 1_000 // READINGS_PER_S
-        seen = Seen(before_mg * 1_000, still.learned_mg2(rank, self.position - end), began_ms)
-        if self.trail and self.trail.agrees(seen):
-            seen = self.trail if self.trail.mg2 < seen.mg2 else replace(seen, since_ms=self.trail.since_ms)
-        came_mg, held_mg = abs(mean_mg - seen.ug // 1_000), abs(seen.ug - self.level_ug) // 1_000
-        smallest = 3 * weight_motion.smallest_mg(self.limits, self.motion, None, corrected=True) // 4
-        apart = came_mg > smallest and came_mg * came_mg > SURE_MOVING**2 * seen.mg2
-        level = Seen(self.level_ug, self.level_mg2, 0)
-        if apart and held_mg < self.limits.rough_step_mg and level.differs(seen, SURE):
-            self.hold(seen, self.level_mg2, end)
+        self.followed = self.position
 
     def _opened(self, moved: int, mean_mg: int, rank: int) -> Change:
         """Return the change that begins, told."""
@@ -321,6 +306,7 @@ class _Detection(Level):
         touched = self._touched()
         if touched and self.t_ms - change.t_accept_ms > RINGING_MS:
             # A later part of the same lean starts from the same base.
+            self.trail = None
             leant, peak_mg = change.restless + 1 >= LONG_SHAKE, max(change.peak_mg, abs(delta_mg))
             self.change = change = replace(change, restless=change.restless + 1, leant=leant, peak_mg=peak_mg)
         # Until somebody is known to be on it, each restless reading puts the final off by one more: an item that was
@@ -329,6 +315,8 @@ class _Detection(Level):
         doubted = RINGING < change.restless < LONG_SHAKE
         after = max(after, self._rest_between(change)) + (change.restless if doubted else 0)
         if (known and rested >= after and not touched) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
+            if self.motion != STANDING:
+                self.know_landed(self.position)
             self._finish(change)
 
     def _known_better(self, change: Change, rank: int, rested: int) -> Change:

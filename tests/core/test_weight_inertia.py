@@ -143,13 +143,18 @@ def test_a_bump_whose_peak_is_beyond_the_safe_load_is_shaking_like_any_other():
     assert [step.delta_mg // 1_000 for step in cart.steps()] == pytest.approx([500] * 4, abs=12)
 
 
-def test_lost_readings_on_tiles_leave_no_hole_in_the_shaking():
-    cart = Cart(seed=2).wait(4)
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_lost_readings_on_tiles_leave_no_hole_in_the_shaking(seed):
+    """What is read between lost readings says less, and no more is claimed."""
+    cart = Cart(seed=seed).wait(4)
     cart.lose_every = 5
     cart.over_tiles()
     for _ in range(4):
         cart.put(500_000)
-    assert [step.delta_mg // 1_000 for step in cart.steps()] == pytest.approx([500] * 4, abs=50)
+    finals = cart.stop().steps()
+    assert sum(step.delta_mg for step in finals) == pytest.approx(2_000_000, abs=100_000)
+    assert all(step.sigma_mg < 75_000 for step in finals)
+    assert [abs(step.delta_mg - 500_000) < 4 * step.sigma_mg for step in finals].count(False) < 2
 
 
 def test_the_moving_mass_is_that_of_platform_and_goods():

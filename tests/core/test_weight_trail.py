@@ -1,0 +1,191 @@
+"""Marks left in motion: how far they may be trusted, and where they part into levels."""
+
+from random import Random
+from statistics import fmean
+
+import pytest
+
+from cart.core.weight_trail import (
+    APART,
+    FULL,
+    HAND_MARKS,
+    LEARN_MARKS,
+    LEAST_MARKS,
+    MARKS_MAX,
+    PRIOR_MARKS,
+    UNIT_PERMILLE,
+    Mark,
+    Rest,
+    Trail,
+    Usual,
+)
+
+GRAM_UG = 1_000_000
+UNIT_MG2 = 5_000**2
+"""A mark is known to 5 g: a cart with some 15 kg of goods."""
+
+MOVING_MG = 23_000_000
+
+
+def marks(*levels, seed=1, sigma_mg=5_000, weight=FULL):
+    """Return marks of (grams, number) each, a block apart, with white noise."""
+    random = Random(seed)
+    load = [grams for grams, number in levels for _ in range(number)]
+    return tuple(
+        Mark(8 * n, grams * GRAM_UG + int(random.gauss(0, sigma_mg)) * 1_000, weight) for n, grams in enumerate(load)
+    )
+
+
+def grams_of(levels):
+    return [level.ug / GRAM_UG for level in levels]
+
+
+def learned(values, moving_mg=MOVING_MG):
+    usual = Usual()
+    trail = Trail(0, None)
+    for mark in values:
+        trail = trail.with_mark(mark, UNIT_MG2)
+        square = trail.square_mg2()
+        if square is not None:
+            usual = usual.with_mark(square, moving_mg)
+    return usual
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_noise_is_learned_from_marks_that_share_no_reading(seed):
+    """A window's own variance is less than what it adds to a mean, by the share of its neighbours."""
+    usual = learned(marks((100, 400), seed=seed))
+    assert usual.unit_mg2(0, MOVING_MG) == pytest.approx(UNIT_MG2 * UNIT_PERMILLE / 1_000, rel=0.35)
+
+
+def test_neither_a_hand_nor_a_change_is_learned_as_noise():
+    calm = learned(marks((100, 200)))
+    pressed = learned(marks((100, 80), (140, 15), (100, 50), (600, 55)))
+    assert pressed.unit_mg2(0, MOVING_MG) == pytest.approx(calm.unit_mg2(0, MOVING_MG), rel=0.25)
+
+
+def test_a_fuller_cart_is_noisier_by_its_mass():
+    usual = learned(marks((100, 200)))
+    assert usual.unit_mg2(0, 2 * MOVING_MG) == pytest.approx(4 * usual.unit_mg2(0, MOVING_MG), rel=1e-6)
+    swung = Usual().with_swing(900, MOVING_MG)
+    assert swung.swing_mg2(2 * MOVING_MG) == pytest.approx(3_600, abs=2)
+
+
+def test_noise_where_a_mark_weighs_less_is_learned_as_that_of_a_full_one():
+    """A weight of an eighth is eight times the variance."""
+    loud = tuple(Mark(one.position, one.ug, FULL // 8) for one in marks((100, 200), sigma_mg=14_142))
+    usual = learned(loud)
+    assert usual.unit_mg2(0, MOVING_MG) == pytest.approx(UNIT_MG2 * UNIT_PERMILLE / 1_000, rel=0.35)
+
+
+def test_what_was_believed_before_counts_until_enough_was_seen():
+    assert Usual().unit_mg2(77, MOVING_MG) == 77
+    few, many = learned(marks((100, 8))), learned(marks((100, PRIOR_MARKS + APART)))
+    assert few.unit_mg2(10**12, MOVING_MG) > 10**11
+    assert many.unit_mg2(10**12, MOVING_MG) == many.unit_mg2(0, MOVING_MG)
+
+
+def test_noise_of_long_ago_is_forgotten():
+    usual = learned(marks((100, 200), sigma_mg=50_000) + marks((100, LEARN_MARKS + 8)))
+    assert len(usual.squares) == LEARN_MARKS
+    assert usual.unit_mg2(0, MOVING_MG) < 4 * UNIT_MG2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_level_is_not_parted(seed):
+    (level,) = Trail(0, None, marks((100, 60), seed=seed)).levels(UNIT_MG2)
+    assert level.ug / GRAM_UG == pytest.approx(100, abs=3.5 * 5 / 60**0.5)
+    assert (level.marks, level.first, level.last) == (60, 0, 8 * 59)
+    assert level.mg2(UNIT_MG2) == pytest.approx(UNIT_MG2 / 60, rel=0.01)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_small_change_parts_it_where_it_came(seed):
+    before, after = Trail(0, None, marks((100, 40), (110, 40), seed=seed)).levels(UNIT_MG2)
+    assert after.ug - before.ug == pytest.approx(10 * GRAM_UG, abs=5 * GRAM_UG)
+    assert before.last == pytest.approx(8 * 40, abs=8 * 2 * HAND_MARKS)
+    assert after.first - before.last == 8 * (HAND_MARKS + 1)
+
+
+def test_two_changes_make_three_levels():
+    levels = Trail(0, None, marks((100, 40), (130, 40), (110, 40))).levels(UNIT_MG2)
+    assert grams_of(levels) == pytest.approx([100, 130, 110], abs=3)
+
+
+def test_fewer_marks_than_a_level_needs_make_none():
+    needed = 2 * LEAST_MARKS + HAND_MARKS
+    assert len(Trail(0, None, marks((100, needed // 2), (140, needed // 2 - 1))).levels(UNIT_MG2)) == 1
+    assert len(Trail(0, None, marks((100, needed // 2), (140, needed // 2))).levels(UNIT_MG2)) == 2
+
+
+def test_the_level_as_it_was_taken_is_one_of_them():
+    """No hand is in it: the marks right after it count."""
+    trail = Trail(100 * GRAM_UG, 500**2, marks((120, LEAST_MARKS)))
+    before, after = trail.levels(UNIT_MG2)
+    assert (before.ug, before.marks) == (100 * GRAM_UG, 0)
+    assert before.mg2(UNIT_MG2) == pytest.approx(500**2, rel=0.01)
+    assert after.marks == LEAST_MARKS
+    (both,) = Trail(120 * GRAM_UG, 500**2, marks((120, 40))).levels(UNIT_MG2)
+    assert both.mg2(UNIT_MG2) < 500**2
+
+
+def test_what_the_load_rests_at_now_bears_witness_to_the_last():
+    now = Rest(110 * GRAM_UG, FULL * UNIT_MG2 // 600**2, 0, 999, 999)
+    before, after = Trail(0, None, marks((100, 40))).levels(UNIT_MG2, now)
+    assert (after.ug, after.marks, after.last) == (110 * GRAM_UG, 0, 999)
+    assert before.ug / GRAM_UG == pytest.approx(100, abs=3)
+    (only,) = Trail(0, None, marks((110, 40))).levels(UNIT_MG2, now)
+    assert (only.marks, only.last) == (40, 999)
+    assert Trail(0, None).levels(UNIT_MG2, now) == [now]
+    assert Trail(0, None).levels(UNIT_MG2) == []
+
+
+def test_a_shock_bears_no_witness():
+    calm = marks((100, 60))
+    shocked = tuple(
+        Mark(one.position, one.ug + 400 * GRAM_UG, FULL) if n in {20, 21} else one for n, one in enumerate(calm)
+    )
+    (level,) = Trail(0, None, shocked).levels(UNIT_MG2)
+    assert level.marks == 58
+    assert level.ug / GRAM_UG == pytest.approx(100, abs=3)
+
+
+def test_marks_in_more_noise_weigh_less():
+    light = tuple(Mark(one.position, one.ug, FULL // 8) for one in marks((160, 40)))
+    trail = Trail(100 * GRAM_UG, UNIT_MG2 // 40, light)
+    before, after = trail.levels(UNIT_MG2)
+    assert after.mg2(UNIT_MG2) == pytest.approx(8 * UNIT_MG2 / 40, rel=0.01)
+    assert before.mg2(UNIT_MG2) == pytest.approx(UNIT_MG2 / 40, rel=0.01)
+
+
+def test_a_long_trail_folds_its_oldest_marks_into_the_level():
+    trail = Trail(100 * GRAM_UG, 10**12, ())
+    values = marks((100, MARKS_MAX + 40))
+    for mark in values:
+        trail = trail.with_mark(mark, UNIT_MG2)
+    assert len(trail.marks) <= MARKS_MAX
+    level = trail.mean(UNIT_MG2)
+    assert level.ug == pytest.approx(fmean(mark.ug for mark in values), abs=GRAM_UG // 20)
+    assert level.mg2(UNIT_MG2) == pytest.approx(UNIT_MG2 / len(values), rel=0.05)
+
+
+def test_what_was_wrong_for_all_is_put_right_for_all():
+    trail = Trail(100 * GRAM_UG, 500**2, marks((100, 20)))
+    moved = trail.shifted(3 * GRAM_UG)
+    assert moved.mean(UNIT_MG2).ug == pytest.approx(trail.mean(UNIT_MG2).ug + 3 * GRAM_UG, abs=2)
+
+
+def test_a_level_that_was_taken_may_wander_and_marks_do_not():
+    assert Trail(0, 400, ()).wandered(30).mg2 == 400 + 900
+    assert Trail(0, None, ()).wandered(30).mg2 is None
+
+
+def test_marks_are_taken_out_by_position():
+    trail = Trail(0, None, marks((100, 10)))
+    assert [mark.position for mark in trail.between(16, 40).marks] == [16, 24, 32, 40]
+    assert [mark.position for mark in trail.without(0, 64).marks] == [0, 64, 72]
+
+
+def test_a_trail_without_marks_shows_what_was_taken():
+    assert Trail(100 * GRAM_UG, 500**2).mean(UNIT_MG2).ug == 100 * GRAM_UG
+    assert Trail(100 * GRAM_UG, None).mean(UNIT_MG2) == Rest(100 * GRAM_UG, 0)
