@@ -105,7 +105,10 @@ class Detector:
 
 
 def interrupted(detector: Detector) -> Detector:
-    """Return the detector after a gap: nothing of the time before is used but the level."""
+    """Return the detector after a gap: no reading of the time before is used again.
+
+    The level stays, what is held stays to be told, and so does what was learned of the noise and of the moving mass.
+    """
     gone = replace(detector.raw, history=(), squares=(), blocks=())
     gone_corrected = replace(detector.corrected, history=(), squares=(), blocks=())
     return replace(

@@ -28,7 +28,7 @@ class Held:
     """A change that is not told yet.
 
     start_ms    when it came, to a second
-    position    of the reading at which it was found
+    position    of the last reading that showed the level after it
     mg2         its variance;  before_mg2: the part of it that the level before it has
     motion      how the cart moved
     linked      the level before it is the one that the held change before it led to

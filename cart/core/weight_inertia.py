@@ -30,7 +30,7 @@ ONE_G_UG = 1_000_000
 LEARN_LATE = 160
 """Readings, 2 s, by which learning is late: long enough to know of a change that would spoil the fit."""
 
-CHANGE_BEFORE, CHANGE_AFTER = 48, 40  # readings around a change from which nothing is learned
+CHANGE_BEFORE, CHANGE_AFTER = 48, 40  # readings around a change in which a hand may be at work
 SHAKEN_UG = 4_000  # weaker shaking is mostly the sensor's own noise
 MEMORY_BLOCKS = 64  # 6 s of motion
 PRIOR_UG2 = 16 * 3_000**2  # the configured platform, worth so much shaking

@@ -220,4 +220,4 @@ class Level:
 
     def moving_mg(self) -> int:
         """Return the mass that the floor shakes: platform and goods."""
-        return max(0, self.level_ug or 0) // 1_000 + self.senses.platform_mg()
+        return max(1, max(0, self.level_ug or 0) // 1_000 + self.senses.platform_mg())

@@ -3,7 +3,7 @@
 Standing, the level follows slow drift, and slowly. In motion it becomes better known by all that was seen since it was
 taken, and where that parts into two levels there was a change, which is held (`weight_trail`, `weight_held`). The
 standstill shows exactly what the last of them led to: then what is held is told, one by one. What was too small
-even for that is counted as drift: nothing is lost.
+even for that is counted as drift, and the ledger of drift says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cart.core.weight_level import READINGS_PER_S, Level
 from cart.core.weight_motion import MOVING_SWING_MG
 from cart.core.weight_noise import BOXES, LONGEST
 from cart.core.weight_sight import SURE_AGAIN, SURE_MOVING
-from cart.core.weight_trail import FULL, MARK_BOX, UNIT_PERMILLE, Mark, Rest, Trail
+from cart.core.weight_trail import FULL, HOLD_AFTER, HOLD_MARKS, MARK_BOX, UNIT_PERMILLE, Mark, Rest, Trail
 from cart.core.weight_values import STANDING, Standstill, Step
 
 FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
@@ -30,15 +30,6 @@ FOLLOW_EVERY = 3 * LONGEST // 2
 
 FOLLOW_LATE = 64
 """Readings, 0.8 s, by which the level is late: what lands now must not move it before it is seen to be another one."""
-
-HOLD_AFTER = 240
-"""Readings, 3 s, after which another level is taken: what is heavier is believed by then."""
-
-HOLD_MARKS = 12
-"""Marks that must show it."""
-
-ENDED_AFTER = 160
-"""Readings, 2 s, that a level between two others must have lasted: a shorter one is part of a placement."""
 
 KNOWN_BLOCKS = 16
 """Blocks of motion, 1.6 s, after which the moving mass is known well enough."""
@@ -55,7 +46,7 @@ WANDERS_MG = 300
 KNOWN_AFTER = 10 * READINGS_PER_S
 """So long what is learned of a level is learned of the change that led to it. Later it is drift."""
 
-AGREES = 2
+AGREES_BARE = 2
 """Standard deviations within which a window of bare readings shows the same level again."""
 
 
@@ -134,12 +125,17 @@ class Resting(Level):
 
     def mark(self) -> None:
         """In motion, note what the load is without its shaking."""
+        if self.motion == STANDING or self.level_ug is None:
+            return
         still = self.senses.look_still(self.motion)
-        if self.motion == STANDING or self.level_ug is None or still is None or not still.has(MARK_BOX):
+        if still is None:
+            self.trail = None  # what comes without the accelerometer leaves no mark
+            return
+        if not still.has(MARK_BOX):
             return
         if self.senses.inertia.blocks < KNOWN_BLOCKS:
             return  # what is not taken out of the shaking yet is no noise
-        moving_mg, mean_mg = max(1, self.moving_mg()), still.mean_mg(MARK_BOX)
+        moving_mg, mean_mg = self.moving_mg(), still.mean_mg(MARK_BOX)
         self.usual = self.usual.with_swing(still.swing, moving_mg)
         first = self.change.moved + LANDS if self.change else self.clear
         if self.position - first < 3 * MARK_BOX or abs(mean_mg) > self.limits.over_range_mg:
@@ -147,7 +143,7 @@ class Resting(Level):
         if self.trail is None:
             # What all levels of a motion share parts none of them; that of a standstill has no part in it.
             own_mg2 = None if self.change else max(self.level_mg2 - self.uneven_mg2(), self.uneven_mg2())
-            self.trail = Trail(self.level_ug, own_mg2)
+            self.trail = Trail(self.level_ug, own_mg2, self.position - 1)
         usual_mg2, unit_mg2 = self.usual.swing_mg2(moving_mg), self.unit_mg2()
         if still.swing > SHOCKED * usual_mg2:
             return  # its neighbours err the same way, and no sigma says how far
@@ -175,7 +171,7 @@ class Resting(Level):
         self.followed = self.position
         self.trail = self.trail.wandered(WANDERS_MG)
         unit_mg2 = self.unit_mg2()
-        self.trail = self._without_transients(self.trail, unit_mg2)
+        self.trail = self.trail.without_transients(unit_mg2)
         levels = self.trail.levels(unit_mg2)
         if len(levels) == 1:
             levels = [self.trail.between(0, self.position - FOLLOW_LATE).mean(unit_mg2)]
@@ -185,21 +181,6 @@ class Resting(Level):
 
     def _lasted(self, level: Rest) -> bool:
         return self.position - level.first >= HOLD_AFTER and level.marks >= HOLD_MARKS
-
-    def _without_transients(self, trail: Trail, unit_mg2: int, now: Rest | None = None) -> Trail:
-        """Return the trail without the marks of what came and went, as under a hand, or was not at rest yet."""
-        levels = trail.levels(unit_mg2, now)
-        before = None if trail.mg2 is None else levels[0]
-        for one, later in pairwise(levels):
-            if one is before:
-                continue
-            lasted = later.first - one.first
-            came_and_went = before and lasted < HOLD_AFTER and later.agrees(before, unit_mg2)
-            if lasted < ENDED_AFTER or one.marks < HOLD_MARKS or came_and_went:
-                trail = trail.without(before.last if before else -1, later.first)
-            else:
-                before = one
-        return trail
 
     def _take(self, levels: list[Rest], unit_mg2: int) -> None:
         """Know the level better by the first of these levels, and hold the changes between them."""
@@ -211,7 +192,7 @@ class Resting(Level):
         if len(levels) > 1:
             last = levels[-1]
             marks = self.trail.between(last.last + 1, self.position).marks
-            self.trail = Trail(last.ug, last.mg2(unit_mg2), marks)
+            self.trail = Trail(last.ug, last.mg2(unit_mg2), last.last, marks)
 
     def _follow_bare(self) -> None:
         """Without an accelerometer, know the level better by a window that agrees with it (Kalman's gain)."""
@@ -222,7 +203,7 @@ class Resting(Level):
         self.followed = self.position
         level_mg2, window_mg2 = self.level_mg2 + WANDERS_MG**2, self.sight.variance_mg2(rank)
         away_mg, total_mg2 = self.sight.mean_mg(LONGEST) - self.level_ug // 1_000, level_mg2 + window_mg2
-        if self.sight.even(rank) and away_mg * away_mg < AGREES * AGREES * total_mg2:
+        if self.sight.even(rank) and away_mg * away_mg < AGREES_BARE * AGREES_BARE * total_mg2:
             self._know_better(away_mg * 1_000 * level_mg2 // total_mg2, level_mg2 * window_mg2 // total_mg2)
             level_mg2 = level_mg2 * window_mg2 // total_mg2
         self.level_mg2 = level_mg2
@@ -241,14 +222,15 @@ class Resting(Level):
         if self.trail is None or self.trail.mg2 is not None:
             return
         assert self.level_ug is not None
-        unit_mg2, first, last = self.unit_mg2(), self.level_ug, -1
-        levels = self._without_transients(self.trail.between(0, end), unit_mg2).levels(unit_mg2)
+        unit_mg2, first, last = self.unit_mg2(), self.level_ug, self.position
+        levels = self.trail.between(0, end).without_transients(unit_mg2).levels(unit_mg2)
         was = Rest(self.level_ug, max(1, unit_mg2 * FULL // max(1, self.level_mg2)))
         if levels and levels[0].marks >= HOLD_MARKS and was.agrees(levels[0], unit_mg2):
             first, last = levels[0].ug, levels[0].last
             self.level_ug, self.level_mg2 = first, levels[0].mg2(unit_mg2) + self.uneven_mg2()
-        # It is known now: what the later marks show is laid beside it.
-        self.trail = Trail(first, self.level_mg2, self.trail.between(last + 1, self.position).marks)
+        # It is known now, and what later marks show is laid beside it; those of a window that told it bear no witness
+        # a second time.
+        self.trail = Trail(first, self.level_mg2, last, self.trail.between(last + 1, self.position).marks)
 
     def part(self, mean_mg: int, variance_mg2: int) -> None:
         """At the first rest after motion, hold what the trail shows together with what the load rests at now.
@@ -262,16 +244,15 @@ class Resting(Level):
     def part_before(self, end: int, mean_mg: int, variance_mg2: int) -> None:
         """Before a change that comes now, hold what the trail shows until `end`.
 
-        mean_mg  what the load is now
+        mean_mg  what a window shows the load to be now;  variance_mg2: of that window
         """
         if self.trail is None or self.anchored:
             return
         unit_mg2 = self.unit_mg2()
         if self.motion == STANDING:
             levels = self._levels_until(mean_mg, variance_mg2)[:-1]
-            levels = levels or [self.trail.between(0, end).mean(unit_mg2)]
         else:
-            levels = self._without_transients(self.trail.between(0, end), unit_mg2).levels(unit_mg2)
+            levels = self.trail.between(0, end).without_transients(unit_mg2).levels(unit_mg2)
             if len(levels) > 1 and (levels[-1].marks < HOLD_MARKS or not self._apart(levels[-1], mean_mg, unit_mg2)):
                 levels.pop()
         self._take(levels, unit_mg2)
@@ -281,7 +262,7 @@ class Resting(Level):
         assert self.trail is not None
         unit_mg2 = self.unit_mg2()
         now = self._now(mean_mg, variance_mg2, unit_mg2)
-        return self._without_transients(self.trail, unit_mg2, now).levels(unit_mg2, now)
+        return self.trail.without_transients(unit_mg2, now).levels(unit_mg2, now)
 
     def _now(self, mean_mg: int, variance_mg2: int, unit_mg2: int) -> Rest:
         """Return what a window of a standstill shows, to be laid beside what was seen in motion."""

@@ -124,7 +124,7 @@ class Senses:
             self.corrected = noise.with_block(self.corrected, self.corrected_means, self.at, calm=calm, white=True)
 
     def learn_inertia(self, gross_mg: int | None) -> None:
-        """Learn the moving mass from the block a second ago; nobody touched the load around it."""
+        """Learn the moving mass from the block two seconds ago; nobody touched the load around it."""
         means, block_at = self.corrected_means, self.at - inertial.LEARN_LATE
         if means is None or gross_mg is None or not means.block_fits(block_at):
             return

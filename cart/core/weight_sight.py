@@ -50,24 +50,21 @@ class Sight:
         """Return the variance believed now of the mean of window number `rank`."""
         return variance_mg2(self.track, rank, self.swing) + self.means.pulled_mg2(BOXES[rank], self.at)
 
-    def learned_mg2(self, rank: int, ago: int = 0) -> int:
-        """Return the variance that was learned, whatever happens now, of the window that ended so long ago."""
-        return variance_mg2(self.track, rank, self.track.swing) + self.means.pulled_mg2(BOXES[rank], self.at - ago)
+    def learned_mg2(self, rank: int) -> int:
+        """Return the variance that was learned, whatever happens now, of the mean of window number `rank`."""
+        return variance_mg2(self.track, rank, self.track.swing) + self.means.pulled_mg2(BOXES[rank], self.at)
 
     def longest_within(self, readings: int) -> int | None:
         """Return the rank of the longest window that is no longer than so many readings; None when there is none."""
         fitting = [rank for rank, box in enumerate(BOXES) if 3 * box - 2 <= readings and self.has(box)]
         return fitting[-1] if fitting else None
 
-    def ending(self, ago: int, readings: int, *, even: bool = False) -> tuple[int, int] | None:
-        """Return rank and mean of the longest window of at most so many readings that ended `ago`; None without one.
-
-        even  take the longest in which nothing came or went, as far as was learned of the noise
-        """
+    def ending(self, ago: int, readings: int) -> tuple[int, int] | None:
+        """Return rank and mean of the longest window of at most so many readings that ended `ago`; None without one."""
         at = self.at - ago
         for rank in reversed(range(len(BOXES))):
             box = BOXES[rank]
-            if 3 * box - 2 <= readings and self.means.has(box, at) and (not even or self.even(rank, ago)):
+            if 3 * box - 2 <= readings and self.means.has(box, at):
                 mean_mg = self.means.mean_mg(box, at)
                 return rank, mean_mg if self.corrected else mean_mg - self.tilt_mg
         return None
@@ -98,14 +95,14 @@ class Sight:
         # Standing, the swing of the change itself must not excuse it: only what was learned at rest counts.
         half_rank = _HALF_RANK[BOXES[rank]]
         variance = self.variance_mg2(half_rank) if self.shaken else self.learned_mg2(half_rank)
-        return self._rests(rank, self.at, variance, delta_mg * delta_mg // 2_500)
+        return self._rests(rank, variance, delta_mg * delta_mg // 2_500)
 
-    def even(self, rank: int, ago: int = 0) -> bool:
-        """Whether nothing came or went within the window that ended so many readings ago, whatever happens now."""
-        return self._rests(rank, self.at - ago, self.learned_mg2(_HALF_RANK[BOXES[rank]], ago), 0)
+    def even(self, rank: int) -> bool:
+        """Whether nothing came or went within the window, as far as was learned of the noise."""
+        return self._rests(rank, self.learned_mg2(_HALF_RANK[BOXES[rank]]), 0)
 
-    def _rests(self, rank: int, at: int, variance_mg2: int, share_mg2: int) -> bool:
-        half = BOXES[rank] // 2
+    def _rests(self, rank: int, variance_mg2: int, share_mg2: int) -> bool:
+        half, at = BOXES[rank] // 2, self.at
         # All three without the tilt: it is the same in each.
         new = self.means.mean_mg(half, at)
         middle = self.means.mean_mg(half, at - 3 * half // 2)

@@ -80,11 +80,11 @@ class Slope:
         return moving_mg * by_ug // ONE_G_UG * (STEEPEST_UG + by_ug // 2) // ONE_G_UG
 
     def pulls_mg(self, moving_mg: int) -> int:
-        """Return what setting off lets nobody tell from nothing in the second after; 0 before the first level.
+        """Return what setting off lets nobody tell from nothing in the second after; 0 where nothing is felt.
 
         moving_mg  platform and goods
         """
-        if self.even is None:
+        if self.even is None or not self.blocks:
             return 0
         hardest_ug = max(_apart_ug(block, self.even) for block in self.blocks[-PULL_BLOCKS:])
         return moving_mg * hardest_ug // ONE_G_UG // PULLED_SHARE

@@ -129,7 +129,7 @@ class _Detection(Resting):
                 self.found.append(Case(self.t_ms, TILT))
 
     def _learn_inertia(self) -> None:
-        """Learn from the block a second ago, unless the load changed around it."""
+        """Learn from the block two seconds ago, unless the load changed around it."""
         if self.level_ug is None:
             return
         # Standing, what shakes the platform is a hand, and its force is no inertia.
@@ -315,7 +315,9 @@ class _Detection(Resting):
         doubted = RINGING < change.restless < LONG_SHAKE
         after = max(after, self._rest_between(change)) + (change.restless if doubted else 0)
         if (known and rested >= after and not touched) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
-            if self.motion != STANDING:
+            if self.motion == STANDING:
+                self.trail = None  # this level was seen standing: what came on the way to it is in the change
+            else:
                 self.know_landed(self.position)
             self._finish(change)
 

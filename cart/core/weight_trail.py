@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 SURE_SQUARED = 12
 """Two levels are two from 3.5 standard deviations, squared. What chance parts so is seen again, and found to be one."""
@@ -34,6 +34,15 @@ LEAST_MARKS = 8
 
 AROUND_MARKS, FAR = 5, 4
 """A mark is laid beside so many on either side; further off than so many sigmas it is a hand or a shock."""
+
+HOLD_AFTER = 240
+"""Readings, 3 s, after which another level is taken: what is heavier is believed by then."""
+
+HOLD_MARKS = 12
+"""Marks that must show it, and one that came before it."""
+
+ENDED_AFTER = 160
+"""Readings, 2 s, that a level between two others must have lasted: a shorter one is part of a placement."""
 
 APART = 3
 """Marks that share no reading are so far apart."""
@@ -110,7 +119,7 @@ class Usual:
         return replace(self, swings=(*self.swings[1 - LEARN_MARKS :], swing_mg2 * 10**18 // moving_mg**2))
 
     def with_mark(self, square_mg2: int, moving_mg: int) -> Usual:
-        """Return it after a mark that differs by so much from the one before that shares no reading with it."""
+        """Return it after a mark; `square_mg2` is what `Trail.square_mg2` says of it."""
         return replace(self, squares=(*self.squares[1 - LEARN_MARKS :], square_mg2 * 10**18 // moving_mg**2))
 
     def unit_mg2(self, prior_mg2: int, moving_mg: int) -> int:
@@ -129,21 +138,26 @@ class Usual:
 class Trail:
     """What the load showed.
 
-    ug     level as it was taken;  mg2: its variance, None where only the marks tell the level
-    marks  those since, oldest first
+    ug        level as it was taken;  mg2: its variance, None where only the marks tell the level
+    taken_at  position of the last reading that it says something of
+    marks     those since, oldest first
     """
 
     ug: int
     mg2: int | None
+    taken_at: int
     marks: tuple[Mark, ...] = ()
 
     def with_mark(self, mark: Mark, unit_mg2: int) -> Trail:
-        """Return the trail one mark longer."""
+        """Return the trail one mark longer; the oldest become one with the level when there are too many.
+
+        Two levels among those were told apart before, unless nobody looked at the trail for all of its length.
+        """
         if len(self.marks) < MARKS_MAX:
             return replace(self, marks=(*self.marks, mark))
         old, rest = self.marks[:FOLDED], self.marks[FOLDED:]
         level = replace(self, marks=old).mean(unit_mg2)
-        return Trail(level.ug, level.mg2(unit_mg2), (*rest, mark))
+        return Trail(level.ug, level.mg2(unit_mg2), old[-1].position, (*rest, mark))
 
     def wandered(self, by_mg: int) -> Trail:
         """Return the trail when the level that was taken may have wandered by so much more."""
@@ -163,7 +177,10 @@ class Trail:
         return replace(self, marks=tuple(mark for mark in self.marks if not after < mark.position < before))
 
     def square_mg2(self) -> int | None:
-        """Return the squared difference of the newest marks that share no reading, None while there are none."""
+        """Return how far the two newest marks that share no reading are apart, squared; None while there are none.
+
+        As if both were of full weight.
+        """
         if len(self.marks) <= APART:
             return None
         one, other = self.marks[-1], self.marks[-APART - 1]
@@ -187,8 +204,8 @@ class Trail:
         def parted(first: int, end: int) -> list[Rest]:
             best, at = SURE_SQUARED * unit_mg2 * FULL, None
             for middle in range(first + 1, end):
-                # A level that was taken has no last mark with a hand in it.
-                second = middle + (HAND_MARKS if shown[middle - 1].marks else 0)
+                # No hand was at work in the level as it was taken.
+                second = middle if self.mg2 is not None and middle == 1 else middle + HAND_MARKS
                 if second >= end:
                     if end < len(shown) or not now:
                         break
@@ -206,13 +223,28 @@ class Trail:
 
         return parted(0, len(shown)) if shown else []
 
+    def without_transients(self, unit_mg2: int, now: Rest | None = None) -> Trail:
+        """Return the trail without the marks of what came and went, as under a hand, or was not at rest yet."""
+        trail, levels = self, self.levels(unit_mg2, now)
+        before = None if self.mg2 is None else levels[0]
+        for one, later in pairwise(levels):
+            if one is before:
+                continue
+            lasted = later.first - one.first
+            came_and_went = before and lasted < HOLD_AFTER and later.agrees(before, unit_mg2)
+            if lasted < ENDED_AFTER or one.marks < HOLD_MARKS or came_and_went:
+                trail = trail.without(before.last if before else self.taken_at, later.first)
+            else:
+                before = one
+        return trail
+
     def _shown(self, unit_mg2: int) -> list[Rest]:
         """Return what bears witness: the level as it was taken, and each mark; a hand or a shock bears none."""
         marks = _without_hands(self.marks, unit_mg2)
         shown = [Rest(one.ug, one.weight, int(one.weight > 0), one.position, one.position) for one in marks]
         if self.mg2 is not None:
-            first = marks[0].position if marks else 0
-            shown.insert(0, Rest(self.ug, max(1, unit_mg2 * FULL // max(1, self.mg2)), 0, first, first))
+            weight = max(1, unit_mg2 * FULL // max(1, self.mg2))
+            shown.insert(0, Rest(self.ug, weight, 0, self.taken_at, self.taken_at))
         return shown
 
 

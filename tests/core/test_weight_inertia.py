@@ -23,7 +23,7 @@ class Cart:
     def __init__(self, load_mg=8_000_000, seed=5, spoil=lambda ug: ug):
         self.platform = Platform(seed, PARAMS, load_mg)
         self.weight, self.told, self.spoil = initial(CALIBRATION), [], spoil
-        self.peak_mg, self.lose_every = 0, 0
+        self.peak_mg, self.lose_every, self.felt = 0, 0, True
 
     def wait(self, seconds):
         samples = self.platform.advance(int(seconds * SECOND))
@@ -32,8 +32,9 @@ class Cart:
             t_us = tuple(s.t_us for s in batch)
             up_ug = tuple(self.spoil(s.az_ug) for s in batch)
             fore_ug, side_ug = tuple(s.ax_ug for s in batch), tuple(s.ay_ug for s in batch)
-            self.weight, told = accelerated(self.weight, CellAccelerated(0, t_us, fore_ug, side_ug, up_ug))
-            self.told += told
+            if self.felt:
+                self.weight, told = accelerated(self.weight, CellAccelerated(0, t_us, fore_ug, side_ug, up_ug))
+                self.told += told
             counts = tuple(s.counts for s in batch)
             self.peak_mg = max(self.peak_mg, *map(CALIBRATION.mass_mg, counts))
             lost = self.lose_every and at // 4 % self.lose_every == 0
@@ -123,6 +124,15 @@ def test_an_item_is_told_on_tiles_within_a_second_whatever_the_accelerometer_err
     assert final.delta_mg == pytest.approx(250_000, abs=12_000)
     cart.stop()
     assert [abs(step.delta_mg - 250_000) < 12_000 for step in cart.steps()] == [True]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_item_is_told_on_an_empty_cart_whose_platform_nobody_configured(seed):
+    """Nothing moves then, as far as is known: nothing may be divided by that."""
+    cart = Cart(load_mg=0, seed=seed)
+    cart.weight = initial(CALIBRATION, Limits(platform_mg=0))
+    cart.wait(4).put(500_000)
+    assert [step.delta_mg for step in cart.steps()] == [pytest.approx(500_000, abs=3_000)]
 
 
 def test_two_minutes_on_tiles_tell_nothing():

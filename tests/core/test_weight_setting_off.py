@@ -1,5 +1,7 @@
 """A cart that is set going just after something was put in: the gauges feel the pull, and it is no hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from cart.core.weight_slope import Slope, felt, levelled, with_block
@@ -63,6 +65,7 @@ def test_half_of_what_may_be_the_pull_is_too_much():
     # 160 thousandths of g on 20 kg: 32 g at most by its hundredth.
     assert felt_fore(felt_fore(even, 175_000, 1), 15_000, 5).pulls_mg(20_000_000) == 64_000
     assert felt_fore(Slope(), 175_000, 10).pulls_mg(20_000_000) == 0
+    assert replace(even, blocks=()).pulls_mg(20_000_000) == 0, "nothing was felt since a gap"
 
 
 def test_a_pull_is_what_comes_within_two_tenths_of_a_second_and_a_slope_is_none():

@@ -42,7 +42,7 @@ def grams_of(levels):
 
 def learned(values, moving_mg=MOVING_MG):
     usual = Usual()
-    trail = Trail(0, None)
+    trail = Trail(0, None, -1)
     for mark in values:
         trail = trail.with_mark(mark, UNIT_MG2)
         square = trail.square_mg2()
@@ -93,7 +93,7 @@ def test_noise_of_long_ago_is_forgotten():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_one_level_is_not_parted(seed):
-    (level,) = Trail(0, None, marks((100, 60), seed=seed)).levels(UNIT_MG2)
+    (level,) = Trail(0, None, -1, marks((100, 60), seed=seed)).levels(UNIT_MG2)
     assert level.ug / GRAM_UG == pytest.approx(100, abs=3.5 * 5 / 60**0.5)
     assert (level.marks, level.first, level.last) == (60, 0, 8 * 59)
     assert level.mg2(UNIT_MG2) == pytest.approx(UNIT_MG2 / 60, rel=0.01)
@@ -101,43 +101,50 @@ def test_one_level_is_not_parted(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_small_change_parts_it_where_it_came(seed):
-    before, after = Trail(0, None, marks((100, 40), (110, 40), seed=seed)).levels(UNIT_MG2)
+    before, after = Trail(0, None, -1, marks((100, 40), (110, 40), seed=seed)).levels(UNIT_MG2)
     assert after.ug - before.ug == pytest.approx(10 * GRAM_UG, abs=5 * GRAM_UG)
     assert before.last == pytest.approx(8 * 40, abs=8 * 2 * HAND_MARKS)
     assert after.first - before.last == 8 * (HAND_MARKS + 1)
 
 
+def test_between_two_levels_a_hand_may_have_been_at_work_that_bears_no_witness():
+    """Its marks are far off, and those beside them may have it in their windows."""
+    before, after = Trail(0, None, -1, marks((100, 40), (400, 3), (140, 40))).levels(UNIT_MG2)
+    assert grams_of([before, after]) == pytest.approx([100, 140], abs=3)
+    assert after.first - before.last == 8 * (HAND_MARKS + 1)
+
+
 def test_two_changes_make_three_levels():
-    levels = Trail(0, None, marks((100, 40), (130, 40), (110, 40))).levels(UNIT_MG2)
+    levels = Trail(0, None, -1, marks((100, 40), (130, 40), (110, 40))).levels(UNIT_MG2)
     assert grams_of(levels) == pytest.approx([100, 130, 110], abs=3)
 
 
 def test_fewer_marks_than_a_level_needs_make_none():
     needed = 2 * LEAST_MARKS + HAND_MARKS
-    assert len(Trail(0, None, marks((100, needed // 2), (140, needed // 2 - 1))).levels(UNIT_MG2)) == 1
-    assert len(Trail(0, None, marks((100, needed // 2), (140, needed // 2))).levels(UNIT_MG2)) == 2
+    assert len(Trail(0, None, -1, marks((100, needed // 2), (140, needed // 2 - 1))).levels(UNIT_MG2)) == 1
+    assert len(Trail(0, None, -1, marks((100, needed // 2), (140, needed // 2))).levels(UNIT_MG2)) == 2
 
 
 def test_the_level_as_it_was_taken_is_one_of_them():
     """No hand is in it: the marks right after it count."""
-    trail = Trail(100 * GRAM_UG, 500**2, marks((120, LEAST_MARKS)))
+    trail = Trail(100 * GRAM_UG, 500**2, -3, marks((120, LEAST_MARKS)))
     before, after = trail.levels(UNIT_MG2)
-    assert (before.ug, before.marks) == (100 * GRAM_UG, 0)
+    assert (before.ug, before.marks, before.first, before.last) == (100 * GRAM_UG, 0, -3, -3)
     assert before.mg2(UNIT_MG2) == pytest.approx(500**2, rel=0.01)
     assert after.marks == LEAST_MARKS
-    (both,) = Trail(120 * GRAM_UG, 500**2, marks((120, 40))).levels(UNIT_MG2)
+    (both,) = Trail(120 * GRAM_UG, 500**2, -1, marks((120, 40))).levels(UNIT_MG2)
     assert both.mg2(UNIT_MG2) < 500**2
 
 
 def test_what_the_load_rests_at_now_bears_witness_to_the_last():
     now = Rest(110 * GRAM_UG, FULL * UNIT_MG2 // 600**2, 0, 999, 999)
-    before, after = Trail(0, None, marks((100, 40))).levels(UNIT_MG2, now)
+    before, after = Trail(0, None, -1, marks((100, 40))).levels(UNIT_MG2, now)
     assert (after.ug, after.marks, after.last) == (110 * GRAM_UG, 0, 999)
     assert before.ug / GRAM_UG == pytest.approx(100, abs=3)
-    (only,) = Trail(0, None, marks((110, 40))).levels(UNIT_MG2, now)
+    (only,) = Trail(0, None, -1, marks((110, 40))).levels(UNIT_MG2, now)
     assert (only.marks, only.last) == (40, 999)
-    assert Trail(0, None).levels(UNIT_MG2, now) == [now]
-    assert Trail(0, None).levels(UNIT_MG2) == []
+    assert Trail(0, None, -1).levels(UNIT_MG2, now) == [now]
+    assert Trail(0, None, -1).levels(UNIT_MG2) == []
 
 
 def test_a_shock_bears_no_witness():
@@ -145,47 +152,65 @@ def test_a_shock_bears_no_witness():
     shocked = tuple(
         Mark(one.position, one.ug + 400 * GRAM_UG, FULL) if n in {20, 21} else one for n, one in enumerate(calm)
     )
-    (level,) = Trail(0, None, shocked).levels(UNIT_MG2)
+    (level,) = Trail(0, None, -1, shocked).levels(UNIT_MG2)
     assert level.marks == 58
     assert level.ug / GRAM_UG == pytest.approx(100, abs=3)
 
 
+def test_a_first_level_that_was_not_at_rest_yet_is_taken_out():
+    trail = Trail(0, None, -1, marks((160, 12), (100, 40))).without_transients(UNIT_MG2)
+    assert grams_of(trail.levels(UNIT_MG2)) == pytest.approx([100], abs=3)
+    kept = Trail(0, None, -1, marks((160, 30), (100, 40)))
+    assert kept.without_transients(UNIT_MG2) == kept
+
+
+@pytest.mark.parametrize("taken_mg2", [None, 500**2])
+def test_what_came_and_went_is_taken_out_and_what_stayed_is_not(taken_mg2):
+    seen = (100, 30) if taken_mg2 is None else (100, 0)
+    trail = Trail(100 * GRAM_UG, taken_mg2, -1, marks(seen, (140, 24), (100, 30))).without_transients(UNIT_MG2)
+    assert grams_of(trail.levels(UNIT_MG2)) == pytest.approx([100], abs=2)
+    for stayed in (marks(seen, (140, 40), (100, 30)), marks(seen, (140, 24), (170, 30))):
+        kept = Trail(100 * GRAM_UG, taken_mg2, -1, stayed)
+        assert kept.without_transients(UNIT_MG2) == kept
+
+
 def test_marks_in_more_noise_weigh_less():
     light = tuple(Mark(one.position, one.ug, FULL // 8) for one in marks((160, 40)))
-    trail = Trail(100 * GRAM_UG, UNIT_MG2 // 40, light)
+    trail = Trail(100 * GRAM_UG, UNIT_MG2 // 40, -1, light)
     before, after = trail.levels(UNIT_MG2)
     assert after.mg2(UNIT_MG2) == pytest.approx(8 * UNIT_MG2 / 40, rel=0.01)
     assert before.mg2(UNIT_MG2) == pytest.approx(UNIT_MG2 / 40, rel=0.01)
 
 
 def test_a_long_trail_folds_its_oldest_marks_into_the_level():
-    trail = Trail(100 * GRAM_UG, 10**12, ())
+    trail = Trail(100 * GRAM_UG, 10**12, -1)
     values = marks((100, MARKS_MAX + 40))
     for mark in values:
         trail = trail.with_mark(mark, UNIT_MG2)
     assert len(trail.marks) <= MARKS_MAX
+    assert trail.taken_at == trail.marks[0].position - 8
     level = trail.mean(UNIT_MG2)
     assert level.ug == pytest.approx(fmean(mark.ug for mark in values), abs=GRAM_UG // 20)
     assert level.mg2(UNIT_MG2) == pytest.approx(UNIT_MG2 / len(values), rel=0.05)
 
 
 def test_what_was_wrong_for_all_is_put_right_for_all():
-    trail = Trail(100 * GRAM_UG, 500**2, marks((100, 20)))
+    trail = Trail(100 * GRAM_UG, 500**2, -1, marks((100, 20)))
     moved = trail.shifted(3 * GRAM_UG)
     assert moved.mean(UNIT_MG2).ug == pytest.approx(trail.mean(UNIT_MG2).ug + 3 * GRAM_UG, abs=2)
 
 
 def test_a_level_that_was_taken_may_wander_and_marks_do_not():
-    assert Trail(0, 400, ()).wandered(30).mg2 == 400 + 900
-    assert Trail(0, None, ()).wandered(30).mg2 is None
+    assert Trail(0, 400, -1).wandered(30).mg2 == 400 + 900
+    assert Trail(0, None, -1).wandered(30).mg2 is None
 
 
 def test_marks_are_taken_out_by_position():
-    trail = Trail(0, None, marks((100, 10)))
+    trail = Trail(0, None, -1, marks((100, 10)))
     assert [mark.position for mark in trail.between(16, 40).marks] == [16, 24, 32, 40]
     assert [mark.position for mark in trail.without(0, 64).marks] == [0, 64, 72]
 
 
 def test_a_trail_without_marks_shows_what_was_taken():
-    assert Trail(100 * GRAM_UG, 500**2).mean(UNIT_MG2).ug == 100 * GRAM_UG
-    assert Trail(100 * GRAM_UG, None).mean(UNIT_MG2) == Rest(100 * GRAM_UG, 0)
+    assert Trail(100 * GRAM_UG, 500**2, -1).mean(UNIT_MG2).ug == 100 * GRAM_UG
+    assert Trail(100 * GRAM_UG, None, -1).mean(UNIT_MG2) == Rest(100 * GRAM_UG, 0)
