@@ -15,7 +15,7 @@ from cart.core.weight_motion import MOVING_OF, MOVING_SWING_MG
 from cart.core.weight_noise import BLOCK, BOXES
 from cart.core.weight_senses import TILT_UG, Senses
 from cart.core.weight_sight import Sight
-from cart.core.weight_values import BUMP, STANDING, TILT, Case, Limits, Standstill, Step
+from cart.core.weight_values import BUMP, ROLLING, ROUGH, STANDING, TILT, Case, Limits, Standstill, Step
 
 READINGS_PER_S = 80
 SIDEWAYS = 6_000  # part of the moving mass that a level taken on another slope may be wrong by
@@ -28,6 +28,9 @@ SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
 ACQUIRE_AFTER = 94  # readings before the first level is taken
 ACQUIRE_AT_LAST = 280
 SET_OFF_WITHIN = MOVING_OF * BLOCK  # readings after a pull in which rolling must show
+
+BARE_SHARE = {ROLLING: 150, ROUGH: 20}
+"""Part of the moving mass that the floor may feign for a second or two, where no accelerometer takes it off."""
 
 Found = Step | Standstill | Case
 Felt = tuple[int, int, int]
@@ -183,13 +186,18 @@ class Level:
             self.level_mg2 = self.sight.variance_mg2(rank)
 
     def stirs(self) -> bool:
-        """Whether the load is away from its level, so that nothing of now may be taken for noise."""
+        """Whether the load changes, or is away from its level: nothing may be learned from what it does now."""
         assert self.level_ug is not None
-        if self.motion != STANDING:
-            return self.change is not None
-        if self.change is not None or not self.sight.has(8):
+        if self.change is not None:
             return True
-        return abs(self.sight.mean_mg(8) - self.level_ug // 1_000) > self.smallest_mg()
+        standing = self.motion == STANDING
+        if not standing and not self.sight.corrected:
+            return False  # what the floor does is all there is
+        # In motion a bump may hide for seconds that something has landed.
+        box = 8 if standing else 32
+        if not self.sight.has(box):
+            return standing
+        return abs(self.sight.mean_mg(box) - self.level_ug // 1_000) > self.smallest_mg()
 
     def near(self) -> bool:
         """Whether every window lies within the noise of the level: nothing can be believed now. Quick."""
@@ -204,6 +212,8 @@ class Level:
         motion = self.moved_as if self.motion == STANDING and not self.settled else self.motion
         away_s = None if self.anchored else self.moved_s
         smallest_mg = weight_motion.smallest_mg(self.limits, motion, away_s, corrected=self.sight.corrected)
+        if not self.sight.corrected and motion != STANDING:
+            smallest_mg = max(smallest_mg, self.moving_mg() // BARE_SHARE[motion])
         return max(smallest_mg, self.slope.pulls_mg(self.moving_mg())) if self.sets_off() else smallest_mg
 
     def level_variance_mg2(self, rank: int) -> int:

@@ -134,7 +134,8 @@ class _Detection(Resting):
             return
         # Standing, what shakes the platform is a hand, and its force is no inertia.
         apart = self.position - LEARN_LATE - self.clear
-        if self.motion != STANDING and apart > CHANGE_AFTER:
+        doubted = self.change is None and self.stirred == self.position - 1
+        if self.motion != STANDING and apart > CHANGE_AFTER and not doubted:
             self.senses.learn_inertia(self.level_ug // 1_000)
             self._compare_masses()
         if self.motion != STANDING and self.position - self.clear > weight_sway.AFTER and not any(self.runs):
@@ -171,6 +172,7 @@ class _Detection(Resting):
             if self.anchored:
                 self.moved_s, self.trail = 0, None
             self.anchored = self.settled = self.rested = False
+            self.uneasy = 0  # what trembled until now was the floor
         else:
             self.moved_s += seconds
         self.runs = [0] * len(BOXES)
@@ -325,6 +327,7 @@ class _Detection(Resting):
         """Know the level better by a window, if it says more than is known."""
         # What shakes now, or a change that begins, must not blur a level that was known well.
         blurred = self.level_variance_mg2(rank) > BLURRED * max(change.known_mg2, FINAL_SIGMA_MG**2)
+        blurred = blurred or (self.sight.corrected and not self.sight.even(rank))
         if rested >= REST_BETWEEN and (blurred or not self._near_level()):
             return change
         self._level(self.sight.mean_mg(BOXES[rank]), rank)

@@ -339,9 +339,17 @@ def test_each_gram_of_the_level_was_told_or_is_in_the_ledger_of_drift(seed):
         pytest.param(8, 515151, id="only what is of one level was poured"),
         pytest.param(26, 424242, id="no mark before the moving mass is known"),
         pytest.param(7, 91004, id="a hand at work when the one before it is seen as well"),
+        pytest.param(33, 94007, id="bumps hide for two seconds that something heavy has landed"),
     ],
 )
 def test_small_changes_on_tiles_are_all_told_and_nothing_else(number, seed):
     result = item_scene("tiles", number, seed, Params()).weight
     assert result.false == ()
     assert MISSED not in {outcome.how for outcome in result.outcomes if abs(outcome.change.delta_mg) >= 10_000}
+
+
+def test_a_hand_at_work_when_the_one_before_becomes_final_is_no_part_of_it():
+    """What the marks showed before it counts, not the newest window."""
+    result = item_scene("tiles", 22, 94008, Params()).weight
+    (hundred,) = [outcome for outcome in result.outcomes if outcome.change.delta_mg == 100_000]
+    assert hundred.error_mg < 3 * hundred.claim.sigma_mg

@@ -135,6 +135,30 @@ def test_an_item_is_told_on_an_empty_cart_whose_platform_nobody_configured(seed)
     assert [step.delta_mg for step in cart.steps()] == [pytest.approx(500_000, abs=3_000)]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_without_an_accelerometer_heavy_things_are_told_while_the_cart_rolls(seed):
+    """What trembles as the cart sets off is the floor, and no hand that all that comes later would belong to."""
+    cart = Cart(load_mg=12_000_000, seed=seed)
+    cart.felt = False
+    cart.wait(4).platform.ground(0.3)
+    cart.platform.push_to(500)
+    cart.wait(6)
+    for mass_mg in (1_000_000, -500_000, 2_000_000):
+        cart.put(mass_mg, "lift" if mass_mg < 0 else "place")
+    told = [(step.delta_mg, step.motion) for step in cart.steps()]
+    assert told == [(pytest.approx(mg, abs=60_000), "rolling") for mg in (1_000_000, -500_000, 2_000_000)]
+    assert "lean" not in cart.cases()
+
+
+@pytest.mark.parametrize("load_mg", [9_000_000, 25_000_000])
+@pytest.mark.parametrize("seed", [0, 4])
+def test_without_an_accelerometer_the_floor_alone_tells_nothing(seed, load_mg):
+    cart = Cart(load_mg=load_mg, seed=seed)
+    cart.felt = False
+    cart.wait(8).over_tiles().wait(40)
+    assert cart.stop().steps() == []
+
+
 def test_two_minutes_on_tiles_tell_nothing():
     cart = Cart(seed=8).wait(4)
     for _ in range(8):
