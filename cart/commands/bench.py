@@ -50,6 +50,9 @@ def _add_weigh(verbs: argparse._SubParsersAction) -> None:
     weigh.add_argument("--cases", type=count, metavar="N", help="how often each other case is played")
     weigh.add_argument("--landings", type=count, metavar="N", help="scenes on four cells: where things land")
     weigh.add_argument("--motion", nargs="+", metavar="NAME", help="only these: standing, strolling, tiles")
+    weigh.add_argument(
+        "--no-accelerometer", action="store_true", help="carts without one; cases, places and cost are left out"
+    )
     weigh.add_argument("--quick", action="store_true", help="a minute's worth instead of five")
     weigh.add_argument("--world", type=Path, metavar="FILE", help="parameters of another world (TOML)")
     weigh.add_argument("--print-world", action="store_true", help="print the world as such a file, and end")

@@ -36,6 +36,21 @@ def test_the_same_seed_has_the_same_figures_and_another_world_another_hash(tmp_p
     assert noisy["rows"] != first["rows"]
 
 
+def test_carts_without_an_accelerometer_find_less_on_tiles_and_the_report_says_what_they_are(tmp_path, capsys):
+    words = ["bench", "weigh", "--scenes", "1", "--quiet-s", "20", "--cases", "0", "--motion", "tiles", "--seed", "2"]
+    with_one, without = tmp_path / "with.html", tmp_path / "without.html"
+    missed = {}
+    for extra, page in ([], with_one), (["--no-accelerometer"], without):
+        assert main([*words, *extra, "--report", str(page)]) == 0
+        assert ("no cart has an accelerometer" in capsys.readouterr().out) == (page is without)
+        assert ("No cart has an accelerometer" in page.read_text()) == (page is without)
+        assert main([*words, *extra, "-o", "json"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["plan"]["accelerometer"] == (page is with_one)
+        missed[page] = sum(row["missed"] for row in result["rows"] if row["method"] == "weight" and row["mass_mg"])
+    assert missed[without] > missed[with_one]
+
+
 def test_a_page_is_written_and_the_table_printed(tmp_path, capsys):
     page = tmp_path / "report.html"
     assert main([*SHORT[:-2], "--report", str(page)]) == 0

@@ -32,6 +32,7 @@ class Plan:
     case_rounds  how often each case is played
     landings     scenes on four cells, for the place at which things land; five items each
     motions      the classes of motion;  costs: whether to measure processor time
+    accelerometer  whether the carts of scenes and quiet time have one
     """
 
     scenes: int = 12
@@ -40,6 +41,7 @@ class Plan:
     landings: int = 12
     motions: tuple[str, ...] = tuple(MOTIONS)
     costs: bool = True
+    accelerometer: bool = True
 
 
 USUAL = Plan()
@@ -148,11 +150,11 @@ def run(plan: Plan, seed: int, params: Params, clock: SystemClock, progress: Cal
     for motion in plan.motions:
         for number in range(plan.scenes):
             progress(f"{motion}: items, scene {number + 1} of {plan.scenes}")
-            scenes.append(item_scene(motion, number, seed, params))
+            scenes.append(item_scene(motion, number, seed, params, accelerometer=plan.accelerometer))
         pieces = _pieces(plan.quiet_s)
         for number, seconds in enumerate(pieces):
             progress(f"{motion}: nothing happens, cart {number + 1} of {len(pieces)}")
-            still.append(quiet_scene(motion, number, seed, seconds, params))
+            still.append(quiet_scene(motion, number, seed, seconds, params, accelerometer=plan.accelerometer))
     cases = []
     for case in CASES:
         for number in range(plan.case_rounds):

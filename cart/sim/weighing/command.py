@@ -65,6 +65,8 @@ def _plan(args: argparse.Namespace) -> Plan | None:
         return None
     wanted = {"scenes": args.scenes, "quiet_s": args.quiet_s, "case_rounds": args.cases, "landings": args.landings}
     plan = replace(plan, **{name: value for name, value in wanted.items() if value is not None})
+    if args.no_accelerometer:
+        plan = replace(plan, accelerometer=False, case_rounds=0, landings=0, costs=False)
     return replace(plan, motions=tuple(m for m in MOTIONS if m in args.motion)) if args.motion else plan
 
 

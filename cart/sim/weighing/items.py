@@ -89,12 +89,20 @@ class Scene:
     alarms_ms: tuple[int, ...] = ()
 
 
-def item_scene(motion: str, number: int, seed: int, params: Params, masses_mg: tuple[int, ...] = MASSES_MG) -> Scene:
+def item_scene(
+    motion: str,
+    number: int,
+    seed: int,
+    params: Params,
+    masses_mg: tuple[int, ...] = MASSES_MG,
+    *,
+    accelerometer: bool = True,
+) -> Scene:
     """Return what came of one scene; the same for the same arguments."""
     random = Random(f"{seed} {motion} {number}")
     load_mg = random.randrange(LOAD_MG_MIN, LOAD_MG_MAX)
     platform = Platform(random.getrandbits(32), params, load_mg)
-    feed = Feed(platform)
+    feed = Feed(platform, with_imu=accelerometer)
     feed.run(STAND_S * SECOND_US)
     driven = drive(platform, MOTIONS[motion], params, random)
     _seconds(feed, driven, SETTLE_S)
@@ -113,11 +121,13 @@ def item_scene(motion: str, number: int, seed: int, params: Params, masses_mg: t
     return _scene(motion, number, feed, truth)
 
 
-def quiet_scene(motion: str, number: int, seed: int, seconds: int, params: Params) -> Scene:
+def quiet_scene(
+    motion: str, number: int, seed: int, seconds: int, params: Params, *, accelerometer: bool = True
+) -> Scene:
     """Return what came of a time without any change."""
     random = Random(f"{seed} quiet {motion} {number}")
     platform = Platform(random.getrandbits(32), params, random.randrange(0, LOAD_MG_MAX))
-    feed = Feed(platform)
+    feed = Feed(platform, with_imu=accelerometer)
     feed.run(STAND_S * SECOND_US)
     _seconds(feed, drive(platform, MOTIONS[motion], params, random), seconds)
     scene = _scene(motion, number, feed, [])

@@ -39,6 +39,7 @@ def html(report: Report) -> str:
     about = (
         f"Seed {report.seed}, world {report.world}. In each class of motion {plan.scenes} scenes of nine changes and"
         f" {plan.quiet_s / 3_600:.3g} h without any; each case {plan.case_rounds} times."
+        f"{'' if plan.accelerometer else ' No cart has an accelerometer.'}"
     )
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",

@@ -22,7 +22,8 @@ def text(report: Report) -> str:
     parts = [
         *HEAD,
         f"seed {report.seed}, world {report.world}, {plan.scenes} scenes of 9 changes and"
-        f" {plan.quiet_s / 3_600:.3g} h without any in each motion, each case {plan.case_rounds} times",
+        f" {plan.quiet_s / 3_600:.3g} h without any in each motion, each case {plan.case_rounds} times"
+        + ("" if plan.accelerometer else "; no cart has an accelerometer"),
         "",
         changes(report),
         "",
