@@ -17,7 +17,8 @@ TOLD_SQUARED = 10
 """Standard deviations, squared, from which what was held in motion is told at a standstill."""
 
 UNDONE_SQUARED = 20
-"""The same for what the next one takes back, or takes back of the one before: a level that was seen wrong does so."""
+"""The same for what the next one takes back, or takes back of the one before, and for what begins where a level was
+taken: a level that was seen wrong does so."""
 
 HELD_MAX = 8
 """So many are kept apart; what comes on top is joined to the last."""
@@ -32,6 +33,7 @@ class Held:
     mg2         its variance;  before_mg2: the part of it that the level before it has
     motion      how the cart moved
     linked      the level before it is the one that the held change before it led to
+    unseen      the level before it was not seen again since it was taken
     """
 
     start_ms: int
@@ -41,6 +43,7 @@ class Held:
     before_mg2: int
     motion: str
     linked: bool = False
+    unseen: bool = False
 
     def sure(self, smallest_mg: int, sigmas_squared: int = TOLD_SQUARED) -> bool:
         """Whether it is more than `smallest_mg`, and more than the levels may be wrong by."""
@@ -103,7 +106,7 @@ def _is_doubted(pieces: list[Held], n: int, smallest_mg: int) -> bool:
     beside = [pieces[n - 1]] if one.linked and n else []
     beside += [later for later in pieces[n + 1 : n + 2] if later.linked]
     undone = any((one.delta_ug > 0) != (other.delta_ug > 0) and other.surer(one) for other in beside)
-    return undone and not one.sure(smallest_mg, UNDONE_SQUARED)
+    return (undone or one.unseen) and not one.sure(smallest_mg, UNDONE_SQUARED)
 
 
 def _without(pieces: list[Held], n: int) -> list[Held]:

@@ -282,7 +282,7 @@ class Resting(Level):
         start_ms = max(0, self.t_ms - (self.position - before.last) * 1_000 // READINGS_PER_S)
         linked = bool(self.held) and self.held[-1].position > self.landed
         delta_ug, mg2 = after.ug - before.ug, before_mg2 + after_mg2
-        one = Held(start_ms, after.last, delta_ug, mg2, before_mg2, self.motion, linked)
+        one = Held(start_ms, after.last, delta_ug, mg2, before_mg2, self.motion, linked, unseen=not before.marks)
         self.held = weight_held.with_held(self.held, one)
         self.level_ug, self.level_mg2 = after.ug, after_mg2 + self.uneven_mg2()
 

@@ -26,6 +26,7 @@ from cart.core.weight_motion import STILL_BLOCKS, motion_after
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
 from cart.core.weight_rest import FINAL_AFTER, Resting
 from cart.core.weight_senses import TILT_UG
+from cart.core.weight_trail import AGREES_SQUARED
 from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, TILT, Calibration, Case, Limits
 
 REST_BETWEEN = 42  # readings of rest, 0.52 s, that make two changes out of one: longer than a hand's placement
@@ -282,13 +283,17 @@ class _Detection(Resting):
         return opened
 
     def _settle_before(self, change: Change, moved: int) -> None:
-        """Take the level between two changes from a window that ends before the second began."""
+        """Take the level between two changes from a window that ends before the second began, if it is another one."""
+        assert self.level_ug is not None
         end = moved - HAND_READINGS
         found = self.sight.ending(self.position - end, end - max(change.moved + 8, self.pulled + 1))
         if found:
             rank, mean_mg = found
             # The swing of now is the second change's.
-            self.level_ug, self.level_mg2 = mean_mg * 1_000, 2 * self.sight.learned_mg2(rank)
+            mg2, away_mg = 2 * self.sight.learned_mg2(rank), mean_mg - self.level_ug // 1_000
+            # Where it agrees, more was known than so short a window says.
+            if away_mg * away_mg > AGREES_SQUARED * mg2:
+                self.level_ug, self.level_mg2 = mean_mg * 1_000, mg2
 
     def _refine(self, change: Change) -> None:
         """Know the new level better with every reading; make it final when it is known."""

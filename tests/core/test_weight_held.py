@@ -17,9 +17,9 @@ GRAM_UG = 1_000_000
 SMALLEST_MG = 6_000
 
 
-def held(grams, sigma_mg, start_ms=0, *, linked=False):
+def held(grams, sigma_mg, start_ms=0, *, linked=False, unseen=False):
     """A change of which 0.36 of the variance are of the level before it."""
-    return Held(start_ms, 0, grams * GRAM_UG, sigma_mg**2, (sigma_mg * 6 // 10) ** 2, "rough", linked)
+    return Held(start_ms, 0, grams * GRAM_UG, sigma_mg**2, (sigma_mg * 6 // 10) ** 2, "rough", linked, unseen)
 
 
 def rolling(seed, load_mg=9_000_000):
@@ -93,6 +93,13 @@ def test_what_the_next_one_takes_back_must_be_surer():
     assert joined(sure, SMALLEST_MG) == sure
     back = (held(-20, 2_000), held(9, 2_100, linked=True))
     assert len(joined(back, SMALLEST_MG)) == 1
+
+
+def test_what_begins_where_a_level_was_taken_must_be_surer():
+    """That level may have been seen wrong, as after something heavy."""
+    assert joined((held(8, 2_000, unseen=True),), SMALLEST_MG) == ()
+    for told in (held(8, 2_000), held(8, 1_700, unseen=True)):
+        assert joined((told,), SMALLEST_MG) == (told,)
 
 
 def test_a_change_may_undo_what_goes_the_other_way_and_is_as_heavy():
@@ -283,6 +290,7 @@ def test_changes_are_linked_by_the_level_between_them():
     for mass_mg in (30_000, -20_000, 1_000_000, 30_000):
         cart.put(mass_mg, seconds=6)
     assert [one.linked for one in cart.weight.detector.held] == [False, True, False]
+    assert not any(one.unseen for one in cart.weight.detector.held)
 
 
 @pytest.mark.parametrize("seconds", [2.5, 4])
@@ -339,6 +347,8 @@ def test_each_gram_of_the_level_was_told_or_is_in_the_ledger_of_drift(seed):
         pytest.param(8, 515151, id="only what is of one level was poured"),
         pytest.param(26, 424242, id="no mark before the moving mass is known"),
         pytest.param(7, 91004, id="a hand at work when the one before it is seen as well"),
+        pytest.param(19, 95004, id="the next one comes as soon as it is told, and the window between is short"),
+        pytest.param(16, 95005, id="something heavy was told wrong, and the rest is no item"),
         pytest.param(33, 94007, id="bumps hide for two seconds that something heavy has landed"),
     ],
 )
