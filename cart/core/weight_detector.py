@@ -123,5 +123,6 @@ def interrupted(detector: Detector) -> Detector:
         anchored=False,
         settled=False,
         rested=False,
+        uneasy=0,
         trail=None,
     )

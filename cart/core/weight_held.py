@@ -17,8 +17,8 @@ TOLD_SQUARED = 10
 """Standard deviations, squared, from which what was held in motion is told at a standstill."""
 
 UNDONE_SQUARED = 20
-"""The same for what the next one takes back, or takes back of the one before, and for what begins where a level was
-taken: a level that was seen wrong does so."""
+"""The same for what the next one takes back, or takes back of the one before: a level that was seen wrong does so. And
+for what begins where a level was taken that was not seen again: it may have been seen wrong."""
 
 HELD_MAX = 8
 """So many are kept apart; what comes on top is joined to the last."""
@@ -121,7 +121,8 @@ def _without(pieces: list[Held], n: int) -> list[Held]:
         later = result[n]
         if later.linked:
             delta_ug, mg2 = later.delta_ug + one.delta_ug - up_ug, later.mg2 - later.before_mg2 + both_mg2
-            later = replace(later, delta_ug=delta_ug, mg2=mg2, before_mg2=both_mg2, linked=one.linked)
+            later = replace(later, delta_ug=delta_ug, mg2=mg2, before_mg2=both_mg2)
+            later = replace(later, linked=one.linked, unseen=one.unseen)
         result[n] = later
     return result
 

@@ -19,6 +19,7 @@ from cart.core.weight_values import BUMP, ROLLING, ROUGH, STANDING, TILT, Case, 
 
 READINGS_PER_S = 80
 SIDEWAYS = 6_000  # part of the moving mass that a level taken on another slope may be wrong by
+DOUBT_MG = 10_000  # standard deviation that the level of a motion has at most when the cart stands
 UNEVEN = 40_000  # part of it that a level taken in motion may be wrong by, however long it was looked at
 SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
 SETTLED_AT_LAST = 240  # 3 s
@@ -212,8 +213,8 @@ class Level:
         motion = self.moved_as if self.motion == STANDING and not self.settled else self.motion
         away_s = None if self.anchored else self.moved_s
         smallest_mg = weight_motion.smallest_mg(self.limits, motion, away_s, corrected=self.sight.corrected)
-        if not self.sight.corrected and motion != STANDING:
-            smallest_mg = max(smallest_mg, self.moving_mg() // BARE_SHARE[motion])
+        if not self.sight.corrected and self.motion != STANDING:
+            smallest_mg = max(smallest_mg, self.moving_mg() // BARE_SHARE[self.motion])
         return max(smallest_mg, self.slope.pulls_mg(self.moving_mg())) if self.sets_off() else smallest_mg
 
     def level_variance_mg2(self, rank: int) -> int:

@@ -125,7 +125,7 @@ class Smoothing:
         return total * 1_000_000 // (_CUBES[box] * self._counts_per_kg)
 
     def pulled_mg2(self, box: int, at: int) -> int:
-        """Return no variance: bare readings are for standing."""
+        """Return no variance: nobody knows the pull where no accelerometer feels it."""
         return 0
 
     def reading(self, at: int) -> int:

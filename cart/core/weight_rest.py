@@ -61,7 +61,7 @@ class Resting(Level):
         if self.motion != STANDING:
             self._follow()
             return
-        if self.sight.corrected or self.sight.swing > MOVING_SWING_MG**2:
+        if self.sight.corrected or not self.settled or self.sight.swing > MOVING_SWING_MG**2:
             return
         rank = BOXES.index(LONGEST if self.usable() >= 3 * LONGEST and self.sight.has(LONGEST) else 32)
         variance = self.sight.variance_mg2(rank)

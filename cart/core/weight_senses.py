@@ -69,9 +69,11 @@ class Senses:
             return raw, Track(), forgotten(self.inertia)
         return raw, self.corrected_means.kept(self.corrected), self.corrected_means.felt_kept(self.inertia)
 
-    def take(self) -> None:
-        """Go on to the next reading."""
+    def take(self, gross_mg: int | None) -> None:
+        """Go on to the next reading; the load rests at `gross_mg` by now."""
         self.at += 1
+        if gross_mg != self._gross_mg:
+            self._relearn(gross_mg)
         if self.corrected_means:
             self.corrected_means.note(self.at)
 
@@ -216,6 +218,7 @@ class Senses:
         return self.corrected_means.platform_mg if self.corrected_means else self.configured_mg
 
     def _relearn(self, gross_mg: int | None) -> None:
+        self._gross_mg = gross_mg
         if self.corrected_means:
             platform_mg = inertial.platform_mg(self.inertia, gross_mg or 0, self.configured_mg)
             self.corrected_means.learn(self.inertia, platform_mg, max(0, gross_mg or 0))

@@ -21,7 +21,7 @@ from dataclasses import replace
 from cart.core import weight_held, weight_slope, weight_sway
 from cart.core.weight_detector import Change, Detector
 from cart.core.weight_inertia import CHANGE_AFTER, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
-from cart.core.weight_level import READINGS_PER_S, Felt, Found
+from cart.core.weight_level import DOUBT_MG, READINGS_PER_S, Felt, Found
 from cart.core.weight_motion import STILL_BLOCKS, motion_after
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
 from cart.core.weight_rest import FINAL_AFTER, Resting
@@ -79,11 +79,14 @@ class _Detection(Resting):
         """Take the next reading."""
         self.position += 1
         self.t_ms = t_ms
-        self.senses.take()
+        self.senses.take(None if self.level_ug is None else self.level_ug // 1_000)
         if self.position % BLOCK == 0:
             self._end_block()
         if self.motion == STANDING and not self.settled:
             self.settle()
+            if self.settled:
+                # However little was known of the level on the way: what it is off by further than that is told.
+                self.level_mg2 = min(self.level_mg2, DOUBT_MG**2)
         sight = self.senses.look(self.motion, settled=self.settled)
         if sight is None:
             return
@@ -173,7 +176,10 @@ class _Detection(Resting):
             if self.anchored:
                 self.moved_s, self.trail = 0, None
             self.anchored = self.settled = self.rested = False
-            self.uneasy = 0  # what trembled until now was the floor
+            # What trembled until now was the floor; only an accelerometer could have said so.
+            self.uneasy = 0
+            if self.change and self.senses.corrected_means is None:
+                self.change = replace(self.change, restless=0, leant=False)
         else:
             self.moved_s += seconds
         self.runs = [0] * len(BOXES)
