@@ -176,10 +176,10 @@ class _Detection(Resting):
             if self.anchored:
                 self.moved_s, self.trail = 0, None
             self.anchored = self.settled = self.rested = False
-            # What trembled until now was the floor; only an accelerometer could have said so.
-            self.uneasy = 0
-            if self.change and self.senses.corrected_means is None:
-                self.change = replace(self.change, restless=0, leant=False)
+            if self.senses.corrected_means is None:
+                # What trembled until now was the floor; an accelerometer would have said so.
+                self.uneasy = 0
+                self.change = replace(self.change, restless=0, leant=False) if self.change else None
         else:
             self.moved_s += seconds
         self.runs = [0] * len(BOXES)

@@ -11,6 +11,8 @@ from cart.core.weight import Calibration, Case, Limits, Standstill, Step, accele
 from cart.core.weight_inertia import Corrected, Inertia, learned, loaded, platform_mg
 from cart.core.weight_noise import BLOCK, Smoothing, Track
 from cart.sim.physics import Params, Platform
+from cart.sim.weighing.case_book import CASES
+from cart.sim.weighing.cases import RIGHT, judged
 
 PARAMS = Params()
 CALIBRATION = Calibration(PARAMS.counts_per_kg, PARAMS.zero_counts)
@@ -148,6 +150,11 @@ def test_without_an_accelerometer_heavy_things_are_told_while_the_cart_rolls(see
     told = [(step.delta_mg, step.motion) for step in cart.steps()]
     assert told == [(pytest.approx(mg, abs=60_000), "rolling") for mg in (1_000_000, -500_000, 2_000_000)]
     assert "lean" not in cart.cases()
+
+
+def test_a_hand_that_lifts_the_rim_until_the_cart_seems_to_roll_is_still_a_hand():
+    (pulling,) = [case for case in CASES if case.name == "pulling"]
+    assert judged(pulling, 7, 90417, Params()).verdict == RIGHT
 
 
 @pytest.mark.parametrize("seed", range(2))
