@@ -120,9 +120,14 @@ def _without(pieces: list[Held], n: int) -> list[Held]:
     if n < len(result):
         later = result[n]
         if later.linked:
-            delta_ug, mg2 = later.delta_ug + one.delta_ug - up_ug, later.mg2 - later.before_mg2 + both_mg2
-            later = replace(later, delta_ug=delta_ug, mg2=mg2, before_mg2=both_mg2)
-            later = replace(later, linked=one.linked, unseen=one.unseen)
+            later = replace(
+                later,
+                delta_ug=later.delta_ug + one.delta_ug - up_ug,
+                mg2=later.mg2 - later.before_mg2 + both_mg2,
+                before_mg2=both_mg2,
+                linked=one.linked,
+                unseen=one.unseen,
+            )
         result[n] = later
     return result
 

@@ -336,13 +336,16 @@ class _Detection(Resting):
 
     def _known_better(self, change: Change, rank: int, rested: int) -> Change:
         """Know the level better by a window, if it says more than is known."""
-        # What shakes now, or a change that begins, must not blur a level that was known well.
-        blurred = self.level_variance_mg2(rank) > BLURRED * max(change.known_mg2, FINAL_SIGMA_MG**2)
-        blurred = blurred or (self.sight.corrected and not self.sight.even(rank))
-        if rested >= REST_BETWEEN and (blurred or not self._near_level()):
+        if rested >= REST_BETWEEN and (self._blurs(change, rank) or not self._near_level()):
             return change
         self._level(self.sight.mean_mg(BOXES[rank]), rank)
         return replace(change, known_mg2=min(change.known_mg2, self.level_mg2))
+
+    def _blurs(self, change: Change, rank: int) -> bool:
+        """Whether what shakes now, or a change that begins, would blur a level that was known well."""
+        if self.level_variance_mg2(rank) > BLURRED * max(change.known_mg2, FINAL_SIGMA_MG**2):
+            return True
+        return self.sight.corrected and not self.sight.even(rank)
 
     def _near_level(self) -> bool:
         """Whether the load of this moment is where its level is said to be."""
