@@ -25,6 +25,7 @@ class Change:
     restless   readings in which the load did not come to rest
     leant      there were many: a hand or a child is on it;  peak_mg: most that it was
     known_mg2  least variance with which the level after it was known
+    away       last position at which the load was away from that level, as under a hand
     """
 
     id: int
@@ -39,6 +40,7 @@ class Change:
     leant: bool = False
     peak_mg: int = 0
     known_mg2: int = 0
+    away: int = 0
 
     def told(self, delta_mg: int, variance_mg2: int, *, final: bool) -> Step:
         """Return the change in words; `variance_mg2` is that of the level after it."""

@@ -23,6 +23,7 @@ DOUBT_MG = 10_000  # standard deviation that the level of a motion has at most w
 UNEVEN = 40_000  # part of it that a level taken in motion may be wrong by, however long it was looked at
 SETTLED_AFTER = 30  # readings of standing: with the second that tells standing, a whole window of 1.2 s
 SETTLED_AT_LAST = 240  # 3 s
+TILT_ALONE_UG = 2 * TILT_UG  # what tilts the cart though the axes across feel no other slope
 STEADY_FOR = 48  # readings, 0.6 s, for which the slope is known to be the same when a tilt has settled
 SHOCK_SHARE = 14  # of the moving mass: 0.07 g of shaking within 0.1 s
 SHOCK_OVER = 120  # readings, 1.5 s, in which a change would have been believed
@@ -153,11 +154,13 @@ class Level:
         if landing and stood < SETTLED_AT_LAST:
             return  # what falls in now is felt up and down as well
         self.settled = True
-        self.level_slope()
         by_ug = felt_ug - (inertia.rest_ug or felt_ug)
+        # The axes across feel a slope a hundred times better: without them it must be far beyond the vertical's noise.
+        least_ug = TILT_UG if self.tilt_mg or self.slope.leans() else TILT_ALONE_UG
+        tilted = inertia.rest_sure and abs(by_ug) > least_ug
+        self.level_slope()
         if not inertia.rest_sure:
             self.rest_moved(felt_ug, sure=True, blocks=0)
-        tilted = inertia.rest_sure and abs(by_ug) > TILT_UG
         was, self.tilt_mg = self.tilt_mg, self.moving_mg() * by_ug // ONE_G_UG if tilted else 0
         if was or self.tilt_mg:
             # A slope pulls sideways as well, and the axis that says so is not quite that of the cells.

@@ -68,6 +68,10 @@ class Slope:
             return 0
         return _apart_ug(_mean(self.blocks[-blocks:]), self.even)
 
+    def leans(self) -> bool:
+        """Whether the cart leans further than where its level was taken, or nobody knows."""
+        return self.even is None or len(self.blocks) < NOW or self.leaning_ug() >= TILTING_UG
+
     def weighs_mg(self, moving_mg: int) -> int:
         """Return the most that the tilting of now can make of a load; 0 while nobody tilts the cart.
 

@@ -309,7 +309,11 @@ class _Detection(Resting):
         delta_mg = self.level_ug // 1_000 - change.base_ug // 1_000
         settle = 12 if abs(delta_mg) > HEAVY_MG else 5
         rested = self.position - change.moved
-        rank = self.sight.longest_within(min(rested - settle, self.position - self.unpulled() + 1))
+        if rested >= REST_BETWEEN and not self._near_level():
+            # What a hand does to the goods for a moment is in every window that reaches back to it.
+            self.change = change = replace(change, away=self.position)
+        at_rest = min(rested - settle, self.position - self.unpulled() + 1, self.position - change.away)
+        rank = self.sight.longest_within(at_rest)
         known = False
         if rank is not None and self.sight.has(8):
             self.change = change = self._known_better(change, rank, rested)

@@ -204,8 +204,12 @@ class Trail:
         def parted(first: int, end: int) -> list[Rest]:
             best, at = SURE_SQUARED * unit_mg2 * FULL, None
             for middle in range(first + 1, end):
+                second = middle
                 # No hand was at work in the level as it was taken.
-                second = middle if self.mg2 is not None and middle == 1 else middle + HAND_MARKS
+                if self.mg2 is None or middle > 1:
+                    rested = shown[middle - 1].last + (HAND_MARKS + 1) * MARK_BOX
+                    while second < end and shown[second].first < rested:
+                        second += 1
                 if second >= end:
                     if end < len(shown) or not now:
                         break

@@ -1,5 +1,7 @@
 """The slope that the cart stands or rolls on, from what is felt across the cell."""
 
+from dataclasses import replace
+
 from cart.core.weight_slope import BLOCKS, RAMP_UG, Slope, felt, levelled, on_ramp, with_block
 
 BLOCK = 8
@@ -58,6 +60,14 @@ def test_a_cart_that_is_tilted_now_is_not_steady():
     tilting, _ = after(slope, 10_000, 3)
     assert not tilting.steady()
     assert after(tilting, 10_000, 3)[0].steady()
+
+
+def test_a_cart_leans_from_4_in_1000_or_where_nobody_knows():
+    assert not after(level(0), 3_000, 6)[0].leans()
+    assert after(level(0), 5_000, 6)[0].leans()
+    assert after(level(0), 0, 6, side_ug=5_000)[0].leans()
+    assert Slope().leans()
+    assert replace(level(0), blocks=()).leans()
 
 
 def test_without_an_accelerometer_nothing_is_known():

@@ -114,6 +114,14 @@ def test_between_two_levels_a_hand_may_have_been_at_work_that_bears_no_witness()
     assert after.first - before.last == 8 * (HAND_MARKS + 1)
 
 
+def test_where_marks_of_a_hand_were_taken_out_none_beside_them_is():
+    """The hand had its time already."""
+    all_marks = marks((100, 40), (400, HAND_MARKS), (140, 40))
+    trail = Trail(0, None, -1, all_marks).without(8 * 39, 8 * (40 + HAND_MARKS))
+    before, after = trail.levels(UNIT_MG2)
+    assert (before.marks, after.marks) == (40, 40)
+
+
 def test_two_changes_make_three_levels():
     levels = Trail(0, None, -1, marks((100, 40), (130, 40), (110, 40))).levels(UNIT_MG2)
     assert grams_of(levels) == pytest.approx([100, 130, 110], abs=3)
