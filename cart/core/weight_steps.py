@@ -309,8 +309,9 @@ class _Detection(Resting):
         delta_mg = self.level_ug // 1_000 - change.base_ug // 1_000
         settle = 12 if abs(delta_mg) > HEAVY_MG else 5
         rested = self.position - change.moved
-        if rested >= REST_BETWEEN and not self._near_level():
-            # What a hand does to the goods for a moment is in every window that reaches back to it.
+        if self.motion != STANDING and rested >= REST_BETWEEN and not self._near_level():
+            # What a hand does to the goods for a moment is in every window that reaches back to it. Standing, that of
+            # one who leans on them calmly would be taken for the level.
             self.change = change = replace(change, away=self.position)
         at_rest = min(rested - settle, self.position - self.unpulled() + 1, self.position - change.away)
         rank = self.sight.longest_within(at_rest)
