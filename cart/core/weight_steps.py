@@ -21,11 +21,10 @@ from dataclasses import replace
 from cart.core import weight_held, weight_slope, weight_sway
 from cart.core.weight_detector import Change, Detector
 from cart.core.weight_inertia import CHANGE_AFTER, LEARN_LATE, ONE_G_UG, TRUSTED_BLOCKS
-from cart.core.weight_level import DOUBT_MG, READINGS_PER_S, Felt, Found
+from cart.core.weight_level import DOUBT_MG, READINGS_PER_S, TILT_ALONE_UG, Felt, Found
 from cart.core.weight_motion import STILL_BLOCKS, motion_after
 from cart.core.weight_noise import BLOCK, BOXES, LONGEST
 from cart.core.weight_rest import FINAL_AFTER, Resting
-from cart.core.weight_senses import TILT_UG
 from cart.core.weight_trail import AGREES_SQUARED
 from cart.core.weight_values import CHILD, JAM, LEAN, STANDING, TILT, Calibration, Case, Limits
 
@@ -218,7 +217,7 @@ class _Detection(Resting):
             return False
         moving_mg = self.moving_mg()
         by_ug = felt_ug - rest_ug - self.tilt_mg * ONE_G_UG // moving_mg
-        lighter = abs(by_ug) >= 2 * TILT_UG and 2 * by_ug * moving_mg // ONE_G_UG * delta_mg >= delta_mg * delta_mg
+        lighter = abs(by_ug) >= TILT_ALONE_UG and 2 * by_ug * moving_mg // ONE_G_UG * delta_mg >= delta_mg * delta_mg
         if not lighter and abs(delta_mg) > self.slope.weighs_mg(moving_mg):
             return False
         # Looked at without what the accelerometer explains, until the tilt is known.
@@ -309,7 +308,8 @@ class _Detection(Resting):
         delta_mg = self.level_ug // 1_000 - change.base_ug // 1_000
         settle = 12 if abs(delta_mg) > HEAVY_MG else 5
         rested = self.position - change.moved
-        if self.motion != STANDING and rested >= REST_BETWEEN and not self._near_level():
+        seen = self.motion != STANDING and rested >= REST_BETWEEN and self.sight.has(8)
+        if seen and not self._near_level():
             # What a hand does to the goods for a moment is in every window that reaches back to it. Standing, that of
             # one who leans on them calmly would be taken for the level.
             self.change = change = replace(change, away=self.position)
