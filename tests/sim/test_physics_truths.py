@@ -8,6 +8,7 @@ import pytest
 
 from cart.sim.physics import Params, Platform
 from cart.sim.physics.cell import Cell, corner_shares
+from cart.sim.physics.ground import BandNoise
 from cart.sim.physics.suspension import Suspension
 from cart.sim.physics.timeline import STEPS_PER_S
 from cart.sim.wire_out import Converter
@@ -234,3 +235,31 @@ def test_four_converters_have_noise_of_their_own():
     channels = np.array([s.channels for s in Platform(1, params, 4_000_000).advance(20 * SECOND)])
     assert channels.std(axis=0) == pytest.approx([38.0] * 4, rel=0.1)
     assert abs(np.corrcoef(channels.T)[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize(("low_hz", "high_hz"), [(5.0, 30.0), (0.5, 3.0), (1.0, 30.0)])
+def test_the_floor_shakes_within_its_band_and_nowhere_else(low_hz, high_hz):
+    shaking = BandNoise(np.random.default_rng(1), low_hz, high_hz, STEPS_PER_S).take(100 * STEPS_PER_S)
+    power = np.abs(np.fft.rfft(shaking * np.hanning(len(shaking)))) ** 2
+    frequencies = np.fft.rfftfreq(len(shaking), 1 / STEPS_PER_S)
+    outside = power[(frequencies < 0.8 * low_hz) | (frequencies > 1.2 * high_hz)].sum() / power.sum()
+    assert shaking.std() == pytest.approx(1, abs=0.1)
+    assert outside < 1e-4
+
+
+def test_a_band_too_narrow_for_a_block_keeps_its_nearest_line():
+    swaying = BandNoise(np.random.default_rng(1), 0.01, 0.02, STEPS_PER_S).take(200 * STEPS_PER_S)
+    assert abs(swaying.mean()) < 0.3 < swaying.std()
+
+
+def gained_m_s(speed_mm_s):
+    """Return the speed upwards that an accelerometer feels while the cart comes to a ramp of 30/1000, less g."""
+    platform = Platform(1, replace(QUIET, slope_deg=0, fore_m_s2=0), 10_000_000)
+    platform.push_to(speed_mm_s)
+    platform.advance(3 * SECOND)
+    platform.tilt_to(30)
+    return sum(sample.az_ug - 1_000_000 for sample in platform.advance(4 * SECOND)) / 1e6 * G / 80
+
+
+def test_a_floor_that_begins_to_rise_lifts_a_rolling_cart():
+    assert gained_m_s(1_000) - gained_m_s(0) == pytest.approx(0.03, rel=0.03)

@@ -45,7 +45,7 @@ class Ground:
         self._left = BandNoise(streams[6], 0.5, 3.0, STEPS_PER_S)
         self._speed = Timeline(np.zeros(1))
         self._pitch = Timeline(np.zeros(1))
-        self._speed_before = 0.0
+        self._speed_before = self._climbing_before = 0.0
         self.roughness = 0.0
 
     def push_to(self, start: int, speed_m_s: float, steps: int) -> None:
@@ -69,6 +69,10 @@ class Ground:
         slope = np.deg2rad(p.slope_deg) * self._slope.take(count) * np.minimum(speed, 1.0)
         self._speed_before = float(speed[-1])
         pitch = self._pitch.take(first, count)[0] + slope
+        # A floor that begins to rise lifts what rolls over it.
+        climbing = speed * np.sin(pitch)
+        down += np.diff(climbing, prepend=self._climbing_before) * STEPS_PER_S
+        self._climbing_before = float(climbing[-1])
         return Shaken(down, fore + G * np.sin(pitch), left, pitch)
 
 
@@ -87,9 +91,10 @@ class BandNoise:
     def __init__(self, rng: np.random.Generator, low_hz: float, high_hz: float, rate_hz: int) -> None:
         """Take the generator over: nobody else may draw from it."""
         frequencies = np.fft.rfftfreq(2 * BLOCK, 1 / rate_hz)
-        # A band narrower than a block resolves still keeps its nearest line.
-        self._band = (frequencies >= min(low_hz, frequencies[1])) & (frequencies <= max(high_hz, frequencies[1]))
-        self._band &= (frequencies >= low_hz) | (frequencies == frequencies[1])
+        self._band = (frequencies >= low_hz) & (frequencies <= high_hz) & (frequencies > 0)
+        if not self._band.any():
+            # A band narrower than a block resolves still keeps its nearest line, never the constant one.
+            self._band[max(1, int(np.argmin(np.abs(frequencies - (low_hz + high_hz) / 2))))] = True
         self._fade = np.sin(np.pi / 2 * (np.arange(BLOCK) + 0.5) / BLOCK)
         self._rng = rng
         self._tail = self._block()[BLOCK:]
