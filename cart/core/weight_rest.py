@@ -285,6 +285,7 @@ class Resting(Level):
         one = Held(start_ms, after.last, delta_ug, mg2, before_mg2, self.motion, linked, unseen=not before.marks)
         self.held = weight_held.with_held(self.held, one)
         self.level_ug, self.level_mg2 = after.ug, after_mg2 + self.uneven_mg2()
+        self.senses.settle_sway(before.last, self.level_ug // 1_000)
 
     def _drift(self, by_ug: int) -> None:
         assert self.level_ug is not None

@@ -12,8 +12,9 @@ from cart.core import weight_inertia as inertial
 from cart.core import weight_noise as noise
 from cart.core import weight_sway
 from cart.core.weight_inertia import Corrected, Inertia, forgotten
-from cart.core.weight_noise import LONGEST, Smoothing, Track
+from cart.core.weight_noise import BLOCK, LONGEST, Smoothing, Track
 from cart.core.weight_sight import Sight
+from cart.core.weight_trail import UNIT_PERMILLE
 from cart.core.weight_values import STANDING
 
 QUIETER = 4
@@ -136,16 +137,31 @@ class Senses:
         if was.blocks < self.inertia.blocks <= inertial.TRUSTED_BLOCKS:
             self._restart_corrected()
 
-    def learn_sway(self, gross_mg: int) -> None:
-        """Learn what pushing and braking make the load read; nothing came or went within the windows of now."""
-        means = self.corrected_means
+    def learn_sway(self, position: int, gross_mg: int) -> None:
+        """Learn what pushing and braking make the load read; as far as is known, nothing came within these windows.
+
+        position  of the reading of now
+        """
+        means, blocks = self.corrected_means, self.corrected.blocks
         box, around = weight_sway.BOX, weight_sway.AROUND_BOX
-        if means is None or not means.has(around, self.at):
+        late = 3 * (around - box) // 2
+        first, last = (late + 3 * box) // BLOCK, late // BLOCK  # blocks of the short window, by their age
+        if means is None or not means.has(around, self.at) or not self.corrected.learned or len(blocks) <= first:
             return
-        middle = self.at - 3 * (around - box) // 2
+        middle, swing = self.at - late, sum(blocks[-first - 1 : -last]) // (first + 1 - last)
         pull_mg = means.pull_mg(box, middle) - means.pull_mg(around, self.at)
         load_mg = means.pulled_mean_mg(box, middle) - means.pulled_mean_mg(around, self.at)
-        self.inertia = replace(self.inertia, sway=weight_sway.learned(self.inertia.sway, pull_mg, load_mg))
+        if abs(pull_mg) > means.moving_mg // weight_sway.HARDEST:
+            return
+        # Short windows a block apart share readings, as marks do.
+        mg2 = noise.variance_mg2(self.corrected, noise.BOXES.index(box), swing) * UNIT_PERMILLE // 1_000
+        pulled = weight_sway.Pulled(position, pull_mg, load_mg, mg2)
+        self.inertia = replace(self.inertia, sway=weight_sway.noted(self.inertia.sway, pulled))
+        self._relearn(gross_mg)
+
+    def settle_sway(self, before: int, gross_mg: int) -> None:
+        """Learn from all that waits and ended before that position; something came then."""
+        self.inertia = replace(self.inertia, sway=weight_sway.settled(self.inertia.sway, before))
         self._relearn(gross_mg)
 
     def even_at(self, fore_ug: int, gross_mg: int | None) -> None:

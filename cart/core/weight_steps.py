@@ -83,8 +83,9 @@ class _Detection(Resting):
             self._end_block()
         if self.motion == STANDING and not self.settled:
             self.settle()
-            if self.settled:
-                # However little was known of the level on the way: what it is off by further than that is told.
+            if self.settled and not self.change:
+                # However little was known of the level on the way: what it is off by further than that is told. That
+                # of a change which is not over yet becomes known now.
                 self.level_mg2 = min(self.level_mg2, DOUBT_MG**2)
         sight = self.senses.look(self.motion, settled=self.settled)
         if sight is None:
@@ -142,7 +143,7 @@ class _Detection(Resting):
             self.senses.learn_inertia(self.level_ug // 1_000)
             self._compare_masses()
         if self.motion != STANDING and self.position - self.clear > weight_sway.AFTER and not any(self.runs):
-            self.senses.learn_sway(self.level_ug // 1_000)
+            self.senses.learn_sway(self.position, self.level_ug // 1_000)
         # A level that was taken with another acceleration of rest is put right by as much as the windows are.
         rest = self.senses.guessed_rest(standing=self.motion == STANDING)
         if rest:
@@ -254,6 +255,7 @@ class _Detection(Resting):
                 self.tell_held()
             opened = self._opened(moved, mean_mg, rank)
         self._level(mean_mg, rank)
+        self.senses.settle_sway(moved - HAND_BEFORE, mean_mg)
         self.trail = None
         self.change = replace(opened, known_mg2=self.level_mg2)
         self.clear, self.landed, self.rested = moved, moved, False

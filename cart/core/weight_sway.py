@@ -1,8 +1,9 @@
 """What pushing and braking make the load read: a small share of the force along the cart reaches the gauges.
 
 No accelerometer takes that off with the vertical axis, but the axis along the cart feels the same force. The share
-belongs to the platform and its cells: it is fitted to the slow part of what is left of the load in motion, by least
-squares, in whole numbers, and shrinks to none where little was felt.
+belongs to the platform and its cells: it is fitted to the slow part of what is left of the load in motion, by weighted
+least squares, in whole numbers, and shrinks to none where little was felt. One push from rest tells as much as a minute
+of rolling.
 
     load left over = share * (moving mass) * (felt along the cart - felt along it where the level was taken) / g
 """
@@ -10,20 +11,47 @@ squares, in whole numbers, and shrinks to none where little was felt.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isqrt
 
-BOX, AROUND_BOX = 8, 32
-"""Windows, 0.28 s and 1.2 s long, of whose difference it is learned: slower is drift, faster is the floor."""
+BOX, AROUND_BOX = 8, 64
+"""Windows, 0.28 s and 2.4 s long, of whose difference it is learned: slower is drift, faster is the floor.
+
+A cart is set going within a second, of which the longer one leaves most.
+"""
 
 AFTER = 3 * AROUND_BOX + 16
 """Readings without a change, and room for a hand, before the window may be learned from."""
 
-MEMORY_BLOCKS = 512  # 51 s of motion
-PRIOR_MG2 = 8 * 500_000**2  # no share at all, worth so much pushing
-LOAD_MG_MAX = 10_000  # what differs by more is a thing put in
-UNKNOWN_PERCENT_MIN = 5
+WAITING = 30
+"""Blocks, 3 s, after which one may be learned from: by then it is known whether something came in its windows."""
+
+MEMORY_BLOCKS = 2_048  # 3.4 min of motion
 USUAL_SHARE = 200  # a part in so many is a usual share, by which one that is not known may be off
+SCALE = 1_000  # of the sums, so that weak pulls are not rounded to nothing
+PRIOR = SCALE * USUAL_SHARE**2
+FAR = (
+    2  # standard deviations from what is known: what is left over further off counts as so far, as a bump or a hand is
+)
+HARDEST = 4  # no cart is pushed or stopped with more than this part of g for long: it fell over, or the sensor errs
+UNKNOWN_PERCENT_MIN = 5
 UNFELT = 6_000  # part of the moving mass that a load in motion may be off by where nobody knows how it is pulled
 SHARE_PPM_MAX = 50_000  # of a platform that is sound; more would be taken for one that hangs askew
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What one block shows.
+
+    position  of the last reading in its windows
+    pull_mg   force along the cart as a mass, over a short window less that over a long one around the same moment
+    load_mg   the same of the load, from which nothing was taken for the pull
+    mg2       variance of that by the shaking and the accelerometer's noise
+    """
+
+    position: int
+    pull_mg: int
+    load_mg: int
+    mg2: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +60,44 @@ class Sway:
 
     history    accelerations along the cart in micro-g, one a reading, oldest first, as long as the vertical ones
     even_ug    what was felt along it where the level was taken; None before the first
-    sums       of squares of the pull, and of the pull times the load, in mg2
-    blocks     learned from so far, at most MEMORY_BLOCKS
+    sums       of squares of the pull, and of the pull times the load, over the variance of the load, SCALE-fold
     share_ppm  of the force along the cart, that the load reads
+    waiting    blocks that are not learned from yet, oldest first
     """
 
     history: tuple[int, ...] = ()
     even_ug: int | None = None
     sums: tuple[int, int] = (0, 0)
-    blocks: int = 0
     share_ppm: int = 0
+    waiting: tuple[Pulled, ...] = ()
 
     def unknown_percent(self) -> int:
         """Return how much of the variance that the pull makes is not taken off: all before the first was learned."""
-        return max(UNKNOWN_PERCENT_MIN, 100 * PRIOR_MG2 // (self.sums[0] + PRIOR_MG2))
+        return max(UNKNOWN_PERCENT_MIN, 100 * PRIOR // (self.sums[0] + PRIOR))
 
 
-def learned(sway: Sway, pull_mg: int, load_mg: int) -> Sway:
-    """Return what is known after one more block of motion.
+def noted(sway: Sway, pulled: Pulled) -> Sway:
+    """Return what is known after one more block of motion; the oldest that waits is learned from in its turn."""
+    waiting = (*sway.waiting, pulled)
+    if len(waiting) <= WAITING:
+        return replace(sway, waiting=waiting)
+    return learned(replace(sway, waiting=waiting[1:]), waiting[0])
 
-    pull_mg  force along the cart as a mass, over a short window less that over a long one around the same moment
-    load_mg  the same of the load, from which nothing was taken for the pull
-    """
-    load_mg = max(-LOAD_MG_MAX, min(LOAD_MG_MAX, load_mg))
-    squares = sway.sums[0] - sway.sums[0] // MEMORY_BLOCKS + pull_mg * pull_mg
-    products = sway.sums[1] - sway.sums[1] // MEMORY_BLOCKS + pull_mg * load_mg
-    share_ppm = products * 1_000_000 // (squares + PRIOR_MG2)
-    return replace(
-        sway,
-        sums=(squares, products),
-        blocks=min(sway.blocks + 1, MEMORY_BLOCKS),
-        share_ppm=max(-SHARE_PPM_MAX, min(SHARE_PPM_MAX, share_ppm)),
-    )
+
+def settled(sway: Sway, before: int) -> Sway:
+    """Return what is known when a change came: blocks that end before that position are good, the others are not."""
+    good, sway = [one for one in sway.waiting if one.position < before], replace(sway, waiting=())
+    for pulled in good:
+        sway = learned(sway, pulled)
+    return sway
+
+
+def learned(sway: Sway, pulled: Pulled) -> Sway:
+    """Return what is known with one more block."""
+    pull_mg, mg2, expected_mg = pulled.pull_mg, max(1, pulled.mg2), sway.share_ppm * pulled.pull_mg // 1_000_000
+    far_mg = FAR * isqrt(mg2 + (pull_mg // USUAL_SHARE) ** 2 * sway.unknown_percent() // 100)
+    load_mg = expected_mg + max(-far_mg, min(far_mg, pulled.load_mg - expected_mg))
+    squares = sway.sums[0] - sway.sums[0] // MEMORY_BLOCKS + SCALE * pull_mg * pull_mg // mg2
+    products = sway.sums[1] - sway.sums[1] // MEMORY_BLOCKS + SCALE * pull_mg * load_mg // mg2
+    share_ppm = products * 1_000_000 // (squares + PRIOR)
+    return replace(sway, sums=(squares, products), share_ppm=max(-SHARE_PPM_MAX, min(SHARE_PPM_MAX, share_ppm)))

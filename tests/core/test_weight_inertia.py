@@ -26,6 +26,7 @@ class Cart:
         self.platform = Platform(seed, PARAMS, load_mg)
         self.weight, self.told, self.spoil = initial(CALIBRATION), [], spoil
         self.peak_mg, self.lose_every, self.felt, self.batch = 0, 0, True, 4
+        self.fore_off_ug = 0
 
     def wait(self, seconds):
         samples = self.platform.advance(int(seconds * SECOND))
@@ -33,7 +34,7 @@ class Cart:
             batch = samples[at : at + self.batch]
             t_us = tuple(s.t_us for s in batch)
             up_ug = tuple(self.spoil(s.az_ug) for s in batch)
-            fore_ug, side_ug = tuple(s.ax_ug for s in batch), tuple(s.ay_ug for s in batch)
+            fore_ug, side_ug = tuple(s.ax_ug + self.fore_off_ug for s in batch), tuple(s.ay_ug for s in batch)
             if self.felt:
                 self.weight, told = accelerated(self.weight, CellAccelerated(0, t_us, fore_ug, side_ug, up_ug))
                 self.told += told

@@ -4,19 +4,20 @@ import pytest
 
 from cart.core.weight_inertia import Corrected, Inertia
 from cart.core.weight_noise import Smoothing, Track
-from cart.core.weight_sway import UNKNOWN_PERCENT_MIN, Sway, learned
+from cart.core.weight_sway import UNKNOWN_PERCENT_MIN, WAITING, Pulled, Sway, learned, noted, settled
 from cart.sim.physics import Params
 from cart.sim.weighing.items import item_scene
 from cart.sim.weighing.matching import AT_ONCE
 from tests.core.test_weight_inertia import Cart
 
 HALF_KG = 500_000
+NOISE_MG2 = 7_000**2
 
 
 def pushed(sway, share_ppm, times, put_in_mg=0):
     for n in range(times):
         pull_mg = HALF_KG if n % 2 else -HALF_KG
-        sway = learned(sway, pull_mg, pull_mg * share_ppm // 1_000_000 + put_in_mg)
+        sway = learned(sway, Pulled(0, pull_mg, pull_mg * share_ppm // 1_000_000 + put_in_mg, NOISE_MG2))
     return sway
 
 
@@ -31,8 +32,48 @@ def test_the_share_that_the_load_reads_of_a_push_is_learned_and_how_well_it_is_k
 
 def test_a_thing_that_is_put_in_meanwhile_teaches_little():
     share_ppm = pushed(Sway(), 4_000, 400).share_ppm
-    once = learned(pushed(Sway(), 4_000, 400), HALF_KG, 5_000_000)
-    assert once.share_ppm == pytest.approx(share_ppm, abs=60)
+    once = learned(pushed(Sway(), 4_000, 400), Pulled(0, HALF_KG, 5_000_000, NOISE_MG2))
+    assert once.share_ppm == pytest.approx(share_ppm, abs=100)
+
+
+def test_a_heavy_cart_teaches_the_whole_share():
+    sway = Sway()
+    for n in range(40):
+        pull_mg = 13 * HALF_KG if n % 2 else -13 * HALF_KG
+        sway = learned(sway, Pulled(0, pull_mg, pull_mg * 4_000 // 1_000_000, NOISE_MG2))
+    assert sway.share_ppm == pytest.approx(4_000, abs=100)
+
+
+def test_what_is_known_well_is_not_lost_to_a_block_full_of_shaking():
+    known = pushed(Sway(), 4_000, 400)
+    spoilt = learned(known, Pulled(0, HALF_KG, -HALF_KG, (500 * 7_000) ** 2))
+    assert spoilt.share_ppm == pytest.approx(known.share_ppm, abs=1)
+
+
+def test_a_block_in_whose_windows_something_came_teaches_nothing():
+    sway = Sway()
+    for position in range(0, 8 * WAITING, 8):
+        sway = noted(sway, Pulled(position, HALF_KG, 2_000, NOISE_MG2))
+    assert sway.share_ppm == 0, "nothing is learned before it is known that nothing came"
+    last = sway
+    for position in range(8 * WAITING, 12 * WAITING, 8):
+        last = noted(last, Pulled(position, HALF_KG, 20_000, NOISE_MG2))
+    told = settled(last, before=8 * WAITING)
+    assert told.waiting == ()
+    assert told.share_ppm == settled(sway, before=8 * WAITING).share_ppm
+    assert told.share_ppm == pytest.approx(4_000, abs=1_000)
+
+
+def test_a_sensor_that_is_wrong_for_a_second_teaches_nothing():
+    cart = rolling(1).wait(12)
+    before = cart.weight.detector.inertia.sway
+    cart.fore_off_ug = 8_000_000
+    cart.wait(1)
+    cart.fore_off_ug = 0
+    cart.wait(6)
+    after = cart.weight.detector.inertia.sway
+    assert after.share_ppm == pytest.approx(before.share_ppm, abs=2_000)
+    assert after.sums[0] < 4 * before.sums[0]
 
 
 def test_what_a_push_makes_of_the_load_is_taken_off():
@@ -82,6 +123,8 @@ def test_what_was_held_stays_out_of_what_comes_as_soon_as_the_cart_stands(seed):
         pytest.param(2, 5080, id="two small ones before a large one"),
         pytest.param(2, 5083, id="a stop of a second"),
         pytest.param(1, 5009, id="less than the level before was known to"),
+        pytest.param(5, 100003, id="what came while pushing was learned"),
+        pytest.param(34, 100004, id="five kilograms that fall in as the cart stops"),
     ],
 )
 def test_nothing_that_is_held_is_told_wrong(number, seed):
