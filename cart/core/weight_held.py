@@ -17,8 +17,10 @@ TOLD_SQUARED = 10
 """Standard deviations, squared, from which what was held in motion is told at a standstill."""
 
 UNDONE_SQUARED = 20
-"""The same for what the next one takes back, or takes back of the one before: a level that was seen wrong does so. And
-for what begins where a level was taken that was not seen again: it may have been seen wrong."""
+"""The same for what the next one takes back, or takes back of the one before: a level that was seen wrong does so."""
+
+UNSEEN_SQUARED = 14
+"""The same for what begins where a level was taken that was not seen again: it may have been seen wrong."""
 
 HELD_MAX = 8
 """So many are kept apart; what comes on top is joined to the last."""
@@ -101,12 +103,10 @@ def _poured_together(held: tuple[Held, ...]) -> list[Held]:
 
 def _is_doubted(pieces: list[Held], n: int, smallest_mg: int) -> bool:
     one = pieces[n]
-    if not one.sure(smallest_mg):
-        return True
     beside = [pieces[n - 1]] if one.linked and n else []
     beside += [later for later in pieces[n + 1 : n + 2] if later.linked]
     undone = any((one.delta_ug > 0) != (other.delta_ug > 0) and other.surer(one) for other in beside)
-    return (undone or one.unseen) and not one.sure(smallest_mg, UNDONE_SQUARED)
+    return not one.sure(smallest_mg, UNDONE_SQUARED if undone else UNSEEN_SQUARED if one.unseen else TOLD_SQUARED)
 
 
 def _without(pieces: list[Held], n: int) -> list[Held]:

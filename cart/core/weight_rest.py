@@ -217,6 +217,13 @@ class Resting(Level):
         self._know_better(level.ug - self.level_ug, mg2)
         self.level_mg2 = mg2 + self.uneven_mg2()
 
+    def begin_landed(self, trail: Trail | None, moved: int) -> None:
+        """Begin the trail of a change that is believed now with the marks left since it landed: it may be seconds."""
+        assert self.level_ug is not None
+        first = moved + LANDS + 3 * MARK_BOX
+        marks = trail.between(first, self.position).marks if trail and self.motion != STANDING else ()
+        self.trail = Trail(self.level_ug, None, self.position - 1, marks) if marks else None
+
     def know_landed(self, end: int) -> None:
         """Know the level that a change led to by the marks until `end`, unless something came before the first."""
         if self.trail is None or self.trail.mg2 is not None:

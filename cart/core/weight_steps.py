@@ -231,7 +231,7 @@ class _Detection(Resting):
         assert self.level_ug is not None
         mean_mg, level_ug = self.sight.mean_mg(BOXES[rank]), self.level_ug
         moved = self.position - self.sight.crossed(rank, level_ug // 1_000, self.position - self.clear)
-        change = self.change
+        change, trail = self.change, self.trail
         if change and (change.leant or moved - change.moved < self._rest_between(change)):
             opened = replace(
                 change,
@@ -256,7 +256,7 @@ class _Detection(Resting):
             opened = self._opened(moved, mean_mg, rank)
         self._level(mean_mg, rank)
         self.senses.settle_sway(moved - HAND_BEFORE, mean_mg)
-        self.trail = None
+        self.begin_landed(trail, moved)
         self.change = replace(opened, known_mg2=self.level_mg2)
         self.clear, self.landed, self.rested = moved, moved, False
         self.runs = [0] * len(BOXES)
