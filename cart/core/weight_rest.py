@@ -176,7 +176,7 @@ class Resting(Level):
         if len(levels) == 1:
             levels = [self.trail.between(0, self.position - FOLLOW_LATE).mean(unit_mg2)]
         elif levels and not self._lasted(levels[-1]):
-            levels.pop()
+            levels = self.trail.decided(levels, unit_mg2)
         self._take(levels, unit_mg2)
 
     def _lasted(self, level: Rest) -> bool:
@@ -259,9 +259,10 @@ class Resting(Level):
         if self.motion == STANDING:
             levels = self._levels_until(mean_mg, variance_mg2)[:-1]
         else:
-            levels = self.trail.between(0, end).without_transients(unit_mg2).levels(unit_mg2)
+            trail = self.trail.between(0, end).without_transients(unit_mg2)
+            levels = trail.levels(unit_mg2)
             if len(levels) > 1 and (levels[-1].marks < HOLD_MARKS or not self._apart(levels[-1], mean_mg, unit_mg2)):
-                levels.pop()
+                levels = trail.decided(levels, unit_mg2)
         self._take(levels, unit_mg2)
 
     def _levels_until(self, mean_mg: int, variance_mg2: int) -> list[Rest]:

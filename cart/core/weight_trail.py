@@ -87,6 +87,12 @@ class Rest:
         apart_mg = (self.ug - other.ug) // 1_000
         return apart_mg * apart_mg <= AGREES_SQUARED * (self.mg2(unit_mg2) + other.mg2(unit_mg2))
 
+    def passes(self, before: Rest | None, later: Rest, unit_mg2: int) -> bool:
+        """Whether it came and went between two others, or was not at rest yet."""
+        lasted = later.first - self.first
+        came_and_went = before is not None and lasted < HOLD_AFTER and later.agrees(before, unit_mg2)
+        return lasted < ENDED_AFTER or self.marks < HOLD_MARKS or came_and_went
+
     def joined(self, later: Rest) -> Rest:
         """Return the level that both show."""
         weight = max(1, self.weight + later.weight)
@@ -228,19 +234,32 @@ class Trail:
         return parted(0, len(shown)) if shown else []
 
     def without_transients(self, unit_mg2: int, now: Rest | None = None) -> Trail:
-        """Return the trail without the marks of what came and went, as under a hand, or was not at rest yet."""
+        """Return the trail without the marks of what came and went, as under a hand, or was not at rest yet.
+
+        Of what came last too little may have been seen to say that of the level before it.
+        """
         trail, levels = self, self.levels(unit_mg2, now)
         before = None if self.mg2 is None else levels[0]
         for one, later in pairwise(levels):
             if one is before:
                 continue
-            lasted = later.first - one.first
-            came_and_went = before and lasted < HOLD_AFTER and later.agrees(before, unit_mg2)
-            if lasted < ENDED_AFTER or one.marks < HOLD_MARKS or came_and_went:
-                trail = trail.without(before.last if before else self.taken_at, later.first)
-            else:
+            if not one.passes(before, later, unit_mg2):
                 before = one
+            elif later.marks >= HOLD_MARKS or later is not levels[-1] or now:
+                trail = trail.without(before.last if before else self.taken_at, later.first)
         return trail
+
+    def decided(self, levels: list[Rest], unit_mg2: int) -> list[Rest]:
+        """Return the levels without the last, of which too little was seen, and without what may have come and gone.
+
+        That is judged again when the last has been seen for longer.
+        """
+        decided = levels[:-1]
+        before = decided[-2] if len(decided) > 1 else None
+        taken = len(decided) == 1 and self.mg2 is not None
+        if decided and not taken and decided[-1].passes(before, levels[-1], unit_mg2):
+            decided.pop()
+        return decided
 
     def _shown(self, unit_mg2: int) -> list[Rest]:
         """Return what bears witness: the level as it was taken, and each mark; a hand or a shock bears none."""

@@ -182,6 +182,16 @@ def test_what_came_and_went_is_taken_out_and_what_stayed_is_not(taken_mg2):
         assert kept.without_transients(UNIT_MG2) == kept
 
 
+def test_a_second_of_the_next_level_does_not_say_that_the_one_before_it_came_and_went():
+    """A hand at work may look like the level before for as long."""
+    for last, decided in ((100, [100]), (170, [100, 140])):
+        trail = Trail(100 * GRAM_UG, 500**2, -1, marks((100, 0), (140, 24), (last, 10)))
+        assert trail.without_transients(UNIT_MG2) == trail
+        levels = trail.levels(UNIT_MG2)
+        assert grams_of(levels) == pytest.approx([100, 140, last], abs=3)
+        assert grams_of(trail.decided(levels, UNIT_MG2)) == pytest.approx(decided, abs=3)
+
+
 def test_marks_in_more_noise_weigh_less():
     light = tuple(Mark(one.position, one.ug, FULL // 8) for one in marks((160, 40)))
     trail = Trail(100 * GRAM_UG, UNIT_MG2 // 40, -1, light)
