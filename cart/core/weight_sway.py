@@ -29,9 +29,9 @@ MEMORY_BLOCKS = 2_048  # 3.4 min of motion
 USUAL_SHARE = 200  # a part in so many is a usual share, by which one that is not known may be off
 SCALE = 1_000  # of the sums, so that weak pulls are not rounded to nothing
 PRIOR = SCALE * USUAL_SHARE**2
-FAR = (
-    2  # standard deviations from what is known: what is left over further off counts as so far, as a bump or a hand is
-)
+FAR = 2
+"""Standard deviations from what is known: what is further off counts as no further, as under a bump or a hand."""
+
 HARDEST = 4  # no cart is pushed or stopped with more than this part of g for long: it fell over, or the sensor errs
 UNKNOWN_PERCENT_MIN = 5
 UNFELT = 6_000  # part of the moving mass that a load in motion may be off by where nobody knows how it is pulled
