@@ -270,4 +270,4 @@ def rested(inertia: Inertia, rest_ug: int, *, sure: bool, blocks: int) -> Inerti
 
 def forgotten(inertia: Inertia) -> Inertia:
     """Return what is known after a gap: the readings are gone, and what was learned stays."""
-    return replace(inertia, history=(), sway=replace(inertia.sway, history=()))
+    return replace(inertia, history=(), sway=replace(inertia.sway, history=(), waiting=()))

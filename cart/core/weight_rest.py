@@ -222,7 +222,7 @@ class Resting(Level):
         assert self.level_ug is not None
         first = moved + LANDS + 3 * MARK_BOX
         marks = trail.between(first, self.position).marks if trail and self.motion != STANDING else ()
-        self.trail = Trail(self.level_ug, None, self.position - 1, marks) if marks else None
+        self.trail = Trail(self.level_ug, None, moved, marks) if marks else None
 
     def know_landed(self, end: int) -> None:
         """Know the level that a change led to by the marks until `end`, unless something came before the first."""
@@ -230,7 +230,10 @@ class Resting(Level):
             return
         assert self.level_ug is not None
         unit_mg2, first, last = self.unit_mg2(), self.level_ug, self.position
-        levels = self.trail.between(0, end).without_transients(unit_mg2).levels(unit_mg2)
+        trail = self.trail.between(0, end).without_transients(unit_mg2)
+        levels = trail.levels(unit_mg2)
+        if len(levels) > 1 and levels[-1].marks < HOLD_MARKS:
+            levels = trail.decided(levels, unit_mg2)
         was = Rest(self.level_ug, max(1, unit_mg2 * FULL // max(1, self.level_mg2)))
         if levels and levels[0].marks >= HOLD_MARKS and was.agrees(levels[0], unit_mg2):
             first, last = levels[0].ug, levels[0].last

@@ -145,18 +145,23 @@ class Senses:
         means, blocks = self.corrected_means, self.corrected.blocks
         box, around = weight_sway.BOX, weight_sway.AROUND_BOX
         late = 3 * (around - box) // 2
-        first, last = (late + 3 * box) // BLOCK, late // BLOCK  # blocks of the short window, by their age
+        # Blocks of the short window, by their age: a swing is that of readings before its block.
+        first, last = late // BLOCK + 2, late // BLOCK - 1
         if means is None or not means.has(around, self.at) or not self.corrected.learned or len(blocks) <= first:
             return
         middle, swing = self.at - late, sum(blocks[-first - 1 : -last]) // (first + 1 - last)
         pull_mg = means.pull_mg(box, middle) - means.pull_mg(around, self.at)
         load_mg = means.pulled_mean_mg(box, middle) - means.pulled_mean_mg(around, self.at)
+        sway = self.inertia.sway
         if abs(pull_mg) > means.moving_mg // weight_sway.HARDEST:
+            self.inertia = replace(self.inertia, sway=weight_sway.wild(sway, position))
+            return
+        if sway.wild is not None and position - sway.wild <= 3 * around:
             return
         # Short windows a block apart share readings, as marks do.
         mg2 = noise.variance_mg2(self.corrected, noise.BOXES.index(box), swing) * UNIT_PERMILLE // 1_000
         pulled = weight_sway.Pulled(position, pull_mg, load_mg, mg2)
-        self.inertia = replace(self.inertia, sway=weight_sway.noted(self.inertia.sway, pulled))
+        self.inertia = replace(self.inertia, sway=weight_sway.noted(sway, pulled))
         self._relearn(gross_mg)
 
     def settle_sway(self, before: int, gross_mg: int) -> None:

@@ -84,8 +84,8 @@ class _Detection(Resting):
         if self.motion == STANDING and not self.settled:
             self.settle()
             if self.settled and not self.change:
-                # However little was known of the level on the way: what it is off by further than that is told. That
-                # of a change which is not over yet becomes known now.
+                # However little was known of the level on the way: what it is off by further than that is told. While
+                # a change is open its windows say now what it led to, and need no such limit.
                 self.level_mg2 = min(self.level_mg2, DOUBT_MG**2)
         sight = self.senses.look(self.motion, settled=self.settled)
         if sight is None:

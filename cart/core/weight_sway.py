@@ -22,8 +22,8 @@ A cart is set going within a second, of which the longer one leaves most.
 AFTER = 3 * AROUND_BOX + 16
 """Readings without a change, and room for a hand, before the window may be learned from."""
 
-WAITING = 30
-"""Blocks, 3 s, after which one may be learned from: by then it is known whether something came in its windows."""
+WAITING = 45
+"""Blocks, 4.5 s, after which one may be learned from: by then it is known whether something came in its windows."""
 
 MEMORY_BLOCKS = 2_048  # 3.4 min of motion
 USUAL_SHARE = 200  # a part in so many is a usual share, by which one that is not known may be off
@@ -32,7 +32,10 @@ PRIOR = SCALE * USUAL_SHARE**2
 FAR = 2
 """Standard deviations from what is known: what is further off counts as no further, as under a bump or a hand."""
 
-HARDEST = 4  # no cart is pushed or stopped with more than this part of g for long: it fell over, or the sensor errs
+HARDEST = 4
+"""No cart is pushed or stopped with more than this part of g for long: it fell over, or the sensor errs. Then nothing
+is learned from what its windows hold, nor from those that wait."""
+
 UNKNOWN_PERCENT_MIN = 5
 UNFELT = 6_000  # part of the moving mass that a load in motion may be off by where nobody knows how it is pulled
 SHARE_PPM_MAX = 50_000  # of a platform that is sound; more would be taken for one that hangs askew
@@ -63,6 +66,7 @@ class Sway:
     sums       of squares of the pull, and of the pull times the load, over the variance of the load, SCALE-fold
     share_ppm  of the force along the cart, that the load reads
     waiting    blocks that are not learned from yet, oldest first
+    wild       position at which more was felt than any push makes; None before the first
     """
 
     history: tuple[int, ...] = ()
@@ -70,10 +74,16 @@ class Sway:
     sums: tuple[int, int] = (0, 0)
     share_ppm: int = 0
     waiting: tuple[Pulled, ...] = ()
+    wild: int | None = None
 
     def unknown_percent(self) -> int:
         """Return how much of the variance that the pull makes is not taken off: all before the first was learned."""
         return max(UNKNOWN_PERCENT_MIN, 100 * PRIOR // (self.sums[0] + PRIOR))
+
+
+def wild(sway: Sway, position: int) -> Sway:
+    """Return what is known where more was felt than any push makes."""
+    return replace(sway, waiting=(), wild=position)
 
 
 def noted(sway: Sway, pulled: Pulled) -> Sway:

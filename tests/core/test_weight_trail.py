@@ -2,15 +2,18 @@
 
 from random import Random
 from statistics import fmean
+from types import SimpleNamespace
 
 import pytest
 
+from cart.core.weight_rest import LANDS, Resting
 from cart.core.weight_trail import (
     APART,
     FULL,
     HAND_MARKS,
     LEARN_MARKS,
     LEAST_MARKS,
+    MARK_BOX,
     MARKS_MAX,
     PRIOR_MARKS,
     UNIT_PERMILLE,
@@ -180,6 +183,17 @@ def test_what_came_and_went_is_taken_out_and_what_stayed_is_not(taken_mg2):
     for stayed in (marks(seen, (140, 40), (100, 30)), marks(seen, (140, 24), (170, 30))):
         kept = Trail(100 * GRAM_UG, taken_mg2, -1, stayed)
         assert kept.without_transients(UNIT_MG2) == kept
+
+
+def test_of_marks_that_were_left_before_a_change_was_believed_those_of_a_hand_are_taken_out_too():
+    landed = 10  # marks before it are of the level before
+    seen = Trail(0, None, -1, marks((0, landed), (160, 12), (100, 30)))
+    late = SimpleNamespace(level_ug=100 * GRAM_UG, motion="rough", position=seen.marks[-1].position)
+    Resting.begin_landed(late, seen, seen.marks[landed].position - LANDS - 3 * MARK_BOX)
+    assert len(late.trail.marks) == 42
+    left = late.trail.without_transients(UNIT_MG2)
+    assert grams_of(left.levels(UNIT_MG2)) == pytest.approx([100], abs=3)
+    assert len(left.marks) == 30 - HAND_MARKS
 
 
 def test_a_second_of_the_next_level_does_not_say_that_the_one_before_it_came_and_went():

@@ -45,7 +45,7 @@ class Ground:
         self._left = BandNoise(streams[6], 0.5, 3.0, STEPS_PER_S)
         self._speed = Timeline(np.zeros(1))
         self._pitch = Timeline(np.zeros(1))
-        self._speed_before = self._climbing_before = 0.0
+        self._speed_before = self._pitch_before = 0.0
         self.roughness = 0.0
 
     def push_to(self, start: int, speed_m_s: float, steps: int) -> None:
@@ -69,10 +69,9 @@ class Ground:
         slope = np.deg2rad(p.slope_deg) * self._slope.take(count) * np.minimum(speed, 1.0)
         self._speed_before = float(speed[-1])
         pitch = self._pitch.take(first, count)[0] + slope
-        # A floor that begins to rise lifts what rolls over it.
-        climbing = speed * np.sin(pitch)
-        down += np.diff(climbing, prepend=self._climbing_before) * STEPS_PER_S
-        self._climbing_before = float(climbing[-1])
+        # Where the floor bends, what rolls over it is turned: across its own way that is speed times turning.
+        down += speed * np.diff(pitch, prepend=self._pitch_before) * STEPS_PER_S
+        self._pitch_before = float(pitch[-1])
         return Shaken(down, fore + G * np.sin(pitch), left, pitch)
 
 
