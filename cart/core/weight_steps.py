@@ -310,8 +310,8 @@ class _Detection(Resting):
         delta_mg = self.level_ug // 1_000 - change.base_ug // 1_000
         settle = 12 if abs(delta_mg) > HEAVY_MG else 5
         rested = self.position - change.moved
-        seen = self.motion != STANDING and rested >= REST_BETWEEN and self.sight.has(8)
-        if seen and not self._near_level():
+        away = rested >= REST_BETWEEN and self.sight.has(8) and not self._near_level()
+        if away and self.motion != STANDING:
             # What a hand does to the goods for a moment is in every window that reaches back to it. Standing, that of
             # one who leans on them calmly would be taken for the level.
             self.change = change = replace(change, away=self.position)
@@ -319,7 +319,8 @@ class _Detection(Resting):
         rank = self.sight.longest_within(at_rest)
         known = False
         if rank is not None and self.sight.has(8):
-            self.change = change = self._known_better(change, rank, rested)
+            if not away:
+                self.change = change = self._known_better(change, rank, rested)
             full = self.motion != STANDING and BOXES[rank] == LONGEST
             sigma_mg = FINAL_SIGMA_MOVING_MG if full else FINAL_SIGMA_MG
             known = self._near_level() and self.sight.variance_mg2(rank) < sigma_mg**2
@@ -343,7 +344,7 @@ class _Detection(Resting):
 
     def _known_better(self, change: Change, rank: int, rested: int) -> Change:
         """Know the level better by a window, if it says more than is known."""
-        if rested >= REST_BETWEEN and (self._blurs(change, rank) or not self._near_level()):
+        if rested >= REST_BETWEEN and self._blurs(change, rank):
             return change
         self._level(self.sight.mean_mg(BOXES[rank]), rank)
         return replace(change, known_mg2=min(change.known_mg2, self.level_mg2))

@@ -2,8 +2,8 @@
 
 No accelerometer takes that off with the vertical axis, but the axis along the cart feels the same force. The share
 belongs to the platform and its cells: it is fitted to the slow part of what is left of the load in motion, by weighted
-least squares, in whole numbers, and shrinks to none where little was felt. One push from rest tells as much as a minute
-of rolling.
+least squares, in whole numbers, and shrinks to none where little was felt. A push from rest is several times as hard as
+what rolling does, and tells the most.
 
     load left over = share * (moving mass) * (felt along the cart - felt along it where the level was taken) / g
 """

@@ -376,3 +376,13 @@ def test_what_is_felt_at_rest_is_a_long_mean_that_setting_off_does_not_spoil():
     # Of 100 ug/sqrt(Hz) a mean over 10 s leaves 22.
     assert max(map(abs, away_ug)) < 70
     assert sum(away_ug) / len(away_ug) == pytest.approx(0, abs=30)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_vertical_axis_alone_makes_no_tilt_of_a_little(seed):
+    """It errs by as much now and then, and the axes across would feel a slope a hundred times better."""
+    cart = Cart(load_mg=12_000_000, seed=seed).wait(4).over_tiles()
+    cart.spoil = lambda ug: ug - 450
+    cart.stop()
+    assert "tilt" not in cart.cases()
+    assert cart.weight.detector.tilt_mg == 0
