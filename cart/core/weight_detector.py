@@ -26,6 +26,7 @@ class Change:
     leant      there were many: a hand or a child is on it;  peak_mg: most that it was
     known_mg2  least variance with which the level after it was known
     away       last position at which the load was away from that level, as under a hand
+    stood      that level was seen standing, before the cart went on
     """
 
     id: int
@@ -41,6 +42,7 @@ class Change:
     peak_mg: int = 0
     known_mg2: int = 0
     away: int = 0
+    stood: bool = False
 
     def told(self, delta_mg: int, variance_mg2: int, *, final: bool) -> Step:
         """Return the change in words; `variance_mg2` is that of the level after it."""

@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cart.core.weight_noise import BLOCK, FAST_BOX, SWING_BOX, SWING_CENTRE, SWING_SPAN, Smoothing, Track
-from cart.core.weight_sway import UNFELT, USUAL_SHARE, Sway
+from cart.core.weight_sway import UNFELT, Sway
 
 ONE_G_UG = 1_000_000
 
@@ -139,7 +139,7 @@ class Corrected:
         sway = self._sway
         if sway.even_ug is None:
             return (self.moving_mg // UNFELT) ** 2
-        return (self.pull_mg(box, at) // USUAL_SHARE) ** 2 * sway.unknown_percent() // 100
+        return sway.unknown_mg2(self.pull_mg(box, at))
 
     def felt_ug(self, box: int, at: int) -> int:
         """Return the mean acceleration over the window that ends with `at`."""

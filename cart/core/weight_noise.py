@@ -84,6 +84,10 @@ class Windows(Protocol):
         """Return the window's mean in mg."""
         ...
 
+    def pull_mg(self, box: int, at: int) -> int:
+        """Return the force along the cart over the window, as a mass; 0 where it is not known."""
+        ...
+
     def pulled_mg2(self, box: int, at: int) -> int:
         """Return the variance that the pushing of the cart adds to the window's mean."""
         ...
@@ -123,6 +127,10 @@ class Smoothing:
         end = at + 1
         total = sums[end] - 3 * sums[end - box] + 3 * sums[end - 2 * box] - sums[end - 3 * box]
         return total * 1_000_000 // (_CUBES[box] * self._counts_per_kg)
+
+    def pull_mg(self, box: int, at: int) -> int:
+        """Return no force: no accelerometer feels it here."""
+        return 0
 
     def pulled_mg2(self, box: int, at: int) -> int:
         """Return no variance: nobody knows the pull where no accelerometer feels it."""

@@ -18,7 +18,18 @@ from cart.core.weight_level import READINGS_PER_S, Level
 from cart.core.weight_motion import MOVING_SWING_MG
 from cart.core.weight_noise import BOXES, LONGEST
 from cart.core.weight_sight import SURE_AGAIN, SURE_MOVING
-from cart.core.weight_trail import FULL, HOLD_AFTER, HOLD_MARKS, MARK_BOX, UNIT_PERMILLE, Mark, Rest, Trail
+from cart.core.weight_trail import (
+    ENDED_AFTER,
+    FULL,
+    HOLD_AFTER,
+    HOLD_MARKS,
+    MARK_BOX,
+    UNIT_PERMILLE,
+    Mark,
+    Rest,
+    Trail,
+    weighed,
+)
 from cart.core.weight_values import STANDING, Standstill, Step
 
 FINAL_AFTER = 104  # readings of rest before the final, 1.3 s
@@ -148,10 +159,11 @@ class Resting(Level):
         if still.swing > SHOCKED * usual_mg2:
             return  # its neighbours err the same way, and no sigma says how far
         # A soft window takes off most of a swing: what is left goes with its root.
-        pulled_mg2 = still.means.pulled_mg2(MARK_BOX, still.at) * UNIT_PERMILLE // 1_000
         calm = isqrt(FULL * FULL * usual_mg2 // max(usual_mg2, still.swing))
-        weight = max(1, calm * unit_mg2 // (unit_mg2 + pulled_mg2))
-        self.trail = self.trail.with_mark(Mark(self.position, mean_mg * 1_000, weight), unit_mg2)
+        weight = weighed(calm, still.means.pulled_mg2(MARK_BOX, still.at), unit_mg2)
+        pull_mg, share_ppm = still.means.pull_mg(MARK_BOX, still.at), self.senses.inertia.sway.share_ppm
+        mark = Mark(self.position, mean_mg * 1_000, weight, calm, pull_mg, share_ppm)
+        self.trail = self.trail.with_mark(mark, unit_mg2)
         square_mg2 = self.trail.square_mg2()
         if square_mg2 is not None:
             self.usual = self.usual.with_mark(square_mg2, moving_mg)
@@ -161,6 +173,9 @@ class Resting(Level):
         learned = self.senses.corrected.learned
         return self.usual.unit_mg2(learned[MARK_RANK] * UNIT_PERMILLE // 1_000 if learned else 1, self.moving_mg())
 
+    def _seen_now(self, trail: Trail) -> Trail:
+        return trail.seen_with(self.senses.inertia.sway, self.unit_mg2())
+
     def _follow(self) -> None:
         """In motion, know the level better by what the load showed since it was taken, or find another one."""
         if self.position - self.followed < FOLLOW_EVERY:
@@ -169,14 +184,16 @@ class Resting(Level):
             self._follow_bare()
             return
         self.followed = self.position
-        self.trail = self.trail.wandered(WANDERS_MG)
         unit_mg2 = self.unit_mg2()
-        self.trail = self.trail.without_transients(unit_mg2)
-        levels = self.trail.levels(unit_mg2)
+        self.trail = self._seen_now(self.trail).wandered(WANDERS_MG)
+        # What came and went is looked for anew each time: too little may have been seen of what follows it.
+        trail = self.trail.without_transients(unit_mg2)
+        levels, late = trail.levels(unit_mg2), self.position - FOLLOW_LATE
         if len(levels) == 1:
-            levels = [self.trail.between(0, self.position - FOLLOW_LATE).mean(unit_mg2)]
-        elif levels and not self._lasted(levels[-1]):
-            levels = self.trail.decided(levels, unit_mg2)
+            levels = [trail.between(0, late).mean(unit_mg2)]
+        elif levels:
+            last = trail.shown(levels[-1].first, late, unit_mg2)
+            levels = [*levels[:-1], last] if self._lasted(last) else trail.decided(levels, unit_mg2)
         self._take(levels, unit_mg2)
 
     def _lasted(self, level: Rest) -> bool:
@@ -191,8 +208,9 @@ class Resting(Level):
             self.hold(before, after, unit_mg2)
         if len(levels) > 1:
             last = levels[-1]
-            marks = self.trail.between(last.last + 1, self.position).marks
-            self.trail = Trail(last.ug, last.mg2(unit_mg2), last.last, marks)
+            # Its marks are kept: they may show two levels when more is seen.
+            marks = self.trail.between(last.first, self.position).marks
+            self.trail = Trail(last.ug, None, last.first - 1, marks)
 
     def _follow_bare(self) -> None:
         """Without an accelerometer, know the level better by a window that agrees with it (Kalman's gain)."""
@@ -230,14 +248,18 @@ class Resting(Level):
             return
         assert self.level_ug is not None
         unit_mg2, first, last = self.unit_mg2(), self.level_ug, self.position
+        self.trail = self._seen_now(self.trail)
         trail = self.trail.between(0, end).without_transients(unit_mg2)
         levels = trail.levels(unit_mg2)
         if len(levels) > 1 and levels[-1].marks < HOLD_MARKS:
             levels = trail.decided(levels, unit_mg2)
         was = Rest(self.level_ug, max(1, unit_mg2 * FULL // max(1, self.level_mg2)))
-        if levels and levels[0].marks >= HOLD_MARKS and was.agrees(levels[0], unit_mg2):
-            first, last = levels[0].ug, levels[0].last
-            self.level_ug, self.level_mg2 = first, levels[0].mg2(unit_mg2) + self.uneven_mg2()
+        shown = levels[0] if levels and levels[0].marks >= HOLD_MARKS else None
+        # What was seen standing is known better than by marks, but for many of them.
+        stood = shown and self.change and self.change.stood and shown.mg2(unit_mg2) >= self.level_mg2
+        if shown and not stood and was.agrees(shown, unit_mg2):
+            first, last = shown.ug, shown.last
+            self.level_ug, self.level_mg2 = first, shown.mg2(unit_mg2) + self.uneven_mg2()
         # It is known now, and what later marks show is laid beside it; those of a window that told it bear no witness
         # a second time.
         self.trail = Trail(first, self.level_mg2, last, self.trail.between(last + 1, self.position).marks)
@@ -248,6 +270,7 @@ class Resting(Level):
         What was taken for a better knowledge of the level was a change then.
         """
         if self.trail is not None:
+            self.trail = self._seen_now(self.trail)
             self._take(self._levels_until(mean_mg, variance_mg2), self.unit_mg2())
             self.trail = None
 
@@ -258,14 +281,21 @@ class Resting(Level):
         """
         if self.trail is None or self.anchored:
             return
-        unit_mg2 = self.unit_mg2()
+        unit_mg2, self.trail = self.unit_mg2(), self._seen_now(self.trail)
         if self.motion == STANDING:
-            levels = self._levels_until(mean_mg, variance_mg2)[:-1]
+            levels = self._levels_until(mean_mg, variance_mg2)
+            last = levels.pop()
+            if levels and last.marks >= HOLD_MARKS:
+                # It was seen on the way already: what comes now comes on top of it.
+                levels.append(self.trail.shown(last.first, last.last, unit_mg2))
         else:
             trail = self.trail.between(0, end).without_transients(unit_mg2)
             levels = trail.levels(unit_mg2)
-            if len(levels) > 1 and (levels[-1].marks < HOLD_MARKS or not self._apart(levels[-1], mean_mg, unit_mg2)):
-                levels = trail.decided(levels, unit_mg2)
+            if len(levels) > 1:
+                last = levels[-1]
+                brief = last.marks < HOLD_MARKS and end - last.first < ENDED_AFTER
+                if brief or not self._apart(last, mean_mg, unit_mg2):
+                    levels = trail.decided(levels, unit_mg2)
         self._take(levels, unit_mg2)
 
     def _levels_until(self, mean_mg: int, variance_mg2: int) -> list[Rest]:

@@ -137,10 +137,11 @@ class Senses:
         if was.blocks < self.inertia.blocks <= inertial.TRUSTED_BLOCKS:
             self._restart_corrected()
 
-    def learn_sway(self, position: int, gross_mg: int) -> None:
+    def learn_sway(self, position: int, gross_mg: int, unit_mg2: int) -> None:
         """Learn what pushing and braking make the load read; as far as is known, nothing came within these windows.
 
         position  of the reading of now
+        unit_mg2  variance of a short window's mean as marks have it
         """
         means, blocks = self.corrected_means, self.corrected.blocks
         box, around = weight_sway.BOX, weight_sway.AROUND_BOX
@@ -160,7 +161,7 @@ class Senses:
             return
         # Short windows a block apart share readings, as marks do.
         mg2 = noise.variance_mg2(self.corrected, noise.BOXES.index(box), swing) * UNIT_PERMILLE // 1_000
-        pulled = weight_sway.Pulled(position, pull_mg, load_mg, mg2)
+        pulled = weight_sway.Pulled(position, pull_mg, load_mg, max(mg2, unit_mg2))
         self.inertia = replace(self.inertia, sway=weight_sway.noted(sway, pulled))
         self._relearn(gross_mg)
 

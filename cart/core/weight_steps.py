@@ -143,7 +143,7 @@ class _Detection(Resting):
             self.senses.learn_inertia(self.level_ug // 1_000)
             self._compare_masses()
         if self.motion != STANDING and self.position - self.clear > weight_sway.AFTER and not any(self.runs):
-            self.senses.learn_sway(self.position, self.level_ug // 1_000)
+            self.senses.learn_sway(self.position, self.level_ug // 1_000, self.unit_mg2())
         # A level that was taken with another acceleration of rest is put right by as much as the windows are.
         rest = self.senses.guessed_rest(standing=self.motion == STANDING)
         if rest:
@@ -175,6 +175,7 @@ class _Detection(Resting):
         elif was == STANDING:
             if self.anchored:
                 self.moved_s, self.trail = 0, None
+            self.change = replace(self.change, stood=self.settled) if self.change else None
             self.anchored = self.settled = self.rested = False
             if self.senses.corrected_means is None:
                 # What trembled until now was the floor; an accelerometer would have said so.
@@ -246,7 +247,9 @@ class _Detection(Resting):
             # What was too small to be told in motion is kept out of what comes now: a standstill tells it.
             self.part_before(moved - HAND_BEFORE, mean_mg, self.sight.variance_mg2(rank))
             if self.motion == STANDING and self.level_ug != level_ug:
-                if abs(mean_mg - self.level_ug // 1_000) <= self.smallest_mg():
+                came_mg = mean_mg - self.level_ug // 1_000
+                sure = self.sight.sure(rank, came_mg, self.level_mg2, self.anchored)
+                if abs(came_mg) <= self.smallest_mg() or not sure:
                     self.runs = [0] * len(BOXES)
                     return  # all of it had come before
                 moved = self.position - self.sight.crossed(rank, self.level_ug // 1_000, self.position - self.clear)
@@ -257,7 +260,7 @@ class _Detection(Resting):
         self._level(mean_mg, rank)
         self.senses.settle_sway(moved - HAND_BEFORE, mean_mg)
         self.begin_landed(trail, moved)
-        self.change = replace(opened, known_mg2=self.level_mg2)
+        self.change = replace(opened, known_mg2=self.level_mg2, stood=False)
         self.clear, self.landed, self.rested = moved, moved, False
         self.runs = [0] * len(BOXES)
 
@@ -351,7 +354,9 @@ class _Detection(Resting):
 
     def _blurs(self, change: Change, rank: int) -> bool:
         """Whether what shakes now, or a change that begins, would blur a level that was known well."""
-        if self.level_variance_mg2(rank) > BLURRED * max(change.known_mg2, FINAL_SIGMA_MG**2):
+        # What was seen standing no window in motion says better, unless it is surer.
+        least_mg2 = change.known_mg2 if change.stood else BLURRED * max(change.known_mg2, FINAL_SIGMA_MG**2)
+        if self.level_variance_mg2(rank) > least_mg2:
             return True
         return self.sight.corrected and not self.sight.even(rank)
 

@@ -80,6 +80,10 @@ class Sway:
         """Return how much of the variance that the pull makes is not taken off: all before the first was learned."""
         return max(UNKNOWN_PERCENT_MIN, 100 * PRIOR // (self.sums[0] + PRIOR))
 
+    def unknown_mg2(self, pull_mg: int) -> int:
+        """Return the variance that such a pull adds to the load: its share is known so well and no better."""
+        return (pull_mg // USUAL_SHARE) ** 2 * self.unknown_percent() // 100
+
 
 def wild(sway: Sway, position: int) -> Sway:
     """Return what is known where more was felt than any push makes."""
@@ -105,7 +109,7 @@ def settled(sway: Sway, before: int) -> Sway:
 def learned(sway: Sway, pulled: Pulled) -> Sway:
     """Return what is known with one more block."""
     pull_mg, mg2, expected_mg = pulled.pull_mg, max(1, pulled.mg2), sway.share_ppm * pulled.pull_mg // 1_000_000
-    far_mg = FAR * isqrt(mg2 + (pull_mg // USUAL_SHARE) ** 2 * sway.unknown_percent() // 100)
+    far_mg = FAR * isqrt(mg2 + sway.unknown_mg2(pull_mg))
     load_mg = expected_mg + max(-far_mg, min(far_mg, pulled.load_mg - expected_mg))
     squares = sway.sums[0] - sway.sums[0] // MEMORY_BLOCKS + SCALE * pull_mg * pull_mg // mg2
     products = sway.sums[1] - sway.sums[1] // MEMORY_BLOCKS + SCALE * pull_mg * load_mg // mg2

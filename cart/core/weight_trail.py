@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import accumulate, pairwise
 
+from cart.core.weight_sway import Sway
+
 SURE_SQUARED = 12
 """Two levels are two from 3.5 standard deviations, squared. What chance parts so is seen again, and found to be one."""
 
@@ -49,6 +51,10 @@ APART = 3
 
 PRIOR_MARKS = 24
 """What is believed of the noise before any mark counts for so many."""
+
+FEW_MARKS = 12
+"""A noise that so many marks showed counts twice, and what more showed by their share more: levels that are apart by so
+many of its standard deviations are so by chance the more often, the less is known of it (Student's distribution)."""
 
 LEARN_MARKS = 256
 """Marks of which the middle one is what is usual, 26 s: neither a hand nor a shock lasts half as long."""
@@ -102,11 +108,34 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """position  of the newest reading then;  ug: the load;  weight: FULL in the usual noise, less in more."""
+    """What the load was for a moment.
+
+    position   of the newest reading then
+    ug         the load, without what pushing and braking make of it
+    weight     FULL in the usual noise, less in more, and where little is known of pushing
+    calm       the weight without the latter
+    pull_mg    force along the cart as a mass, of which share_ppm was taken off; 0 where it is not known
+    """
 
     position: int
     ug: int
     weight: int
+    calm: int = FULL
+    pull_mg: int = 0
+    share_ppm: int = 0
+
+    def seen_with(self, sway: Sway, unit_mg2: int) -> Mark:
+        """Return it as it would be left now that more is known of what pushing makes the load read."""
+        if not self.pull_mg:
+            return self
+        ug = self.ug + self.pull_mg * (self.share_ppm - sway.share_ppm) // 1_000
+        weight = weighed(self.calm, sway.unknown_mg2(self.pull_mg), unit_mg2)
+        return replace(self, ug=ug, weight=weight, share_ppm=sway.share_ppm)
+
+
+def weighed(calm: int, pulled_mg2: int, unit_mg2: int) -> int:
+    """Return the weight of a mark to whose window pushing adds so much variance."""
+    return max(1, calm * unit_mg2 // (unit_mg2 + pulled_mg2 * UNIT_PERMILLE // 1_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +162,7 @@ class Usual:
         seen = len(self.squares)
         shown_mg2 = _middle(self.squares) * moving_mg**2 // (MIDDLE_PERMILLE * 10**15)
         rest = max(0, PRIOR_MARKS - seen)
-        return max(1, (shown_mg2 * seen + prior_mg2 * rest) // (seen + rest))
+        return max(1, (shown_mg2 * (seen + FEW_MARKS) + prior_mg2 * rest) // (seen + rest))
 
     def swing_mg2(self, moving_mg: int) -> int:
         """Return the usual swing."""
@@ -159,15 +188,20 @@ class Trail:
 
         Two levels among those were told apart before, unless nobody looked at the trail for all of its length.
         """
-        if len(self.marks) < MARKS_MAX:
-            return replace(self, marks=(*self.marks, mark))
-        old, rest = self.marks[:FOLDED], self.marks[FOLDED:]
-        level = replace(self, marks=old).mean(unit_mg2)
+        trail = self if len(self.marks) < MARKS_MAX else self.without_transients(unit_mg2)
+        if len(trail.marks) < MARKS_MAX:
+            return replace(trail, marks=(*trail.marks, mark))
+        old, rest = trail.marks[:FOLDED], trail.marks[FOLDED:]
+        level = replace(trail, marks=old).mean(unit_mg2)
         return Trail(level.ug, level.mg2(unit_mg2), old[-1].position, (*rest, mark))
 
     def wandered(self, by_mg: int) -> Trail:
         """Return the trail when the level that was taken may have wandered by so much more."""
         return self if self.mg2 is None else replace(self, mg2=self.mg2 + by_mg**2)
+
+    def seen_with(self, sway: Sway, unit_mg2: int) -> Trail:
+        """Return the trail as it would have been left with what is known of pushing now."""
+        return replace(self, marks=tuple(mark.seen_with(sway, unit_mg2) for mark in self.marks))
 
     def shifted(self, by_ug: int) -> Trail:
         """Return the trail when all of it was wrong by so much."""
@@ -196,6 +230,10 @@ class Trail:
         """Return the level, if it is one."""
         shown = self._shown(unit_mg2)
         return reduce(Rest.joined, shown) if shown else Rest(self.ug, 0)
+
+    def shown(self, first: int, last: int, unit_mg2: int) -> Rest:
+        """Return the level that the marks of these positions show by themselves."""
+        return replace(self.between(first, last), mg2=None).mean(unit_mg2)
 
     def levels(self, unit_mg2: int, now: Rest | None = None) -> list[Rest]:
         """Return the levels that surely are apart, in their order; one or more, none where nothing was seen.

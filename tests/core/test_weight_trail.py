@@ -7,20 +7,24 @@ from types import SimpleNamespace
 import pytest
 
 from cart.core.weight_rest import LANDS, Resting
+from cart.core.weight_sway import PRIOR, Sway
 from cart.core.weight_trail import (
     APART,
+    FEW_MARKS,
     FULL,
     HAND_MARKS,
     LEARN_MARKS,
     LEAST_MARKS,
     MARK_BOX,
     MARKS_MAX,
+    MIDDLE_PERMILLE,
     PRIOR_MARKS,
     UNIT_PERMILLE,
     Mark,
     Rest,
     Trail,
     Usual,
+    weighed,
 )
 
 GRAM_UG = 1_000_000
@@ -86,6 +90,16 @@ def test_what_was_believed_before_counts_until_enough_was_seen():
     few, many = learned(marks((100, 8))), learned(marks((100, PRIOR_MARKS + APART)))
     assert few.unit_mg2(10**12, MOVING_MG) > 10**11
     assert many.unit_mg2(10**12, MOVING_MG) == many.unit_mg2(0, MOVING_MG)
+
+
+def test_a_noise_that_few_marks_showed_counts_for_more():
+    square_mg2, usual, units = 5_000**2, Usual(), {}
+    for count in range(1, LEARN_MARKS + 1):
+        usual = usual.with_mark(square_mg2, MOVING_MG)
+        units[count] = usual.unit_mg2(square_mg2, MOVING_MG) * MIDDLE_PERMILLE // 1_000
+    assert units[48] == pytest.approx(square_mg2 * (48 + FEW_MARKS) / 48, rel=0.01)
+    assert units[LEARN_MARKS] == pytest.approx(square_mg2, rel=0.06)
+    assert units[PRIOR_MARKS] > units[48] > units[LEARN_MARKS]
 
 
 def test_noise_of_long_ago_is_forgotten():
@@ -212,6 +226,18 @@ def test_marks_in_more_noise_weigh_less():
     before, after = trail.levels(UNIT_MG2)
     assert after.mg2(UNIT_MG2) == pytest.approx(8 * UNIT_MG2 / 40, rel=0.01)
     assert before.mg2(UNIT_MG2) == pytest.approx(UNIT_MG2 / 40, rel=0.01)
+
+
+def test_marks_of_a_push_are_as_they_would_be_left_with_the_share_that_is_known_now():
+    rolled, pushed = Mark(8, 100 * GRAM_UG, FULL), Mark(16, 100 * GRAM_UG, 10, FULL, 2_000_000, 1_000)
+    known = Sway(sums=(100 * PRIOR, 0), share_ppm=4_000)
+    for mark in (rolled, pushed):
+        assert mark.seen_with(Sway(share_ppm=mark.share_ppm), UNIT_MG2).ug == 100 * GRAM_UG
+    seen = Trail(0, None, 0, (rolled, pushed)).seen_with(known, UNIT_MG2).marks
+    assert seen[0] == rolled, "nobody pushed"
+    assert (seen[1].ug, seen[1].share_ppm) == (94 * GRAM_UG, 4_000)
+    assert 10 < seen[1].weight < FULL, "the share is known better, not for sure"
+    assert seen[1].weight == weighed(FULL, known.unknown_mg2(2_000_000), UNIT_MG2)
 
 
 def test_a_long_trail_folds_its_oldest_marks_into_the_level():
