@@ -121,8 +121,9 @@ def device(settings: config.Config) -> Iterator[Finding]:
 
 
 def model(settings: config.Config) -> Iterator[Finding]:
-    """The classifier's files, its runtime and how long one photo takes."""
+    """The classifier's files, its runtime, how long one photo takes, and the products it knows."""
     from cart.edge import classifier
+    from cart.vision.classify import head_for
 
     clock = SystemClock()
     model_dir = classifier.model_dir_of(settings.classifier.model_dir)
@@ -134,6 +135,8 @@ def model(settings: config.Config) -> Iterator[Finding]:
     took_ms = (clock.monotonic_ns() - started_ns) // NS_PER_MS
     yield Finding(OK, "model", f"{network.model_sha256[:12]}, {network.runtime}, one photo in {took_ms} ms")
     yield Finding(OK, "model loading", str(network.loading))
+    head = head_for(network, model_dir)
+    yield Finding(OK, "products", f"{len(head.labels)} in {len(set(head.groups.values()))} groups")
     if classifier.network_sha256(model_dir) != classifier.network_sha256(classifier.PACKAGED_DIR):
         told = (
             "its network is not that of the package: one enrolled with an older package goes on with the older network"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 MAY_IMPORT = {
     "cart/__init__.py": (),
     "cart/checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults",
-                       "cart.findings", "cart.scale_checks"),
+                       "cart.findings", "cart.scale_checks", "cart.vision"),
     "cart/scale_checks.py": ("cart.core", "cart.wire", "cart.clock", "cart.config", "cart.edge", "cart.faults",
                              "cart.findings"),
     "cart/findings.py": ("cart.faults",),
@@ -60,7 +60,7 @@ ONLY_FOR = {
         "cart/commands/catalog_enroll.py",
         "cart/commands/camera_test.py",
         "cart/commands/vision.py",
-        "cart/commands/doctor.py",
+        "cart/checks.py",
         "cart/commands/bench_vision.py",
     ),
     "cart.backoffice": ("cart/backoffice/",),

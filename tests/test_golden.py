@@ -10,6 +10,7 @@ import pytest
 from cart.replay import Replay, describe
 from cart.wire import recording
 from tests.conftest import REPOSITORY
+from tools import golden
 
 PATHS = sorted((REPOSITORY / "tests" / "recordings").glob("*.rec.gz"))
 
@@ -51,3 +52,12 @@ def test_one_changed_threshold_is_a_difference(tmp_path, name, part, key, value)
     path = next(path for path in PATHS if path.name.startswith(name))
     copy = changed(path, tmp_path, part, key, value)
     assert Replay().compare(copy).difference is not None
+
+
+def test_a_name_that_is_no_scenario_records_nothing(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(golden, "RECORDINGS", tmp_path)
+    with pytest.raises(SystemExit) as left:
+        golden.main(["broker_dead", "no_such"])
+    assert left.value.code == golden.USAGE
+    assert "no scenario no_such" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -1,13 +1,14 @@
-"""Records scenarios as golden recordings, for `cart replay` to compare on every machine and Python.
-
-    python -m tools.golden [NAME...]      default: every scenario in GOLDEN, from tests/scenarios to tests/recordings
+"""Record scenarios as golden recordings, for `cart replay` to compare on every machine and Python.
 
 A golden recording is made once. When the core changes on purpose, `cart replay --bless tests/recordings/*.rec.gz`
 rewrites its effects and keeps its events; it is only made anew when the scenario or the world changed.
+
+    python -m tools.golden [NAME...]
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +26,23 @@ GOLDEN = ("whole_trip", "wrong_label_taken_out", "unscanned_is_flagged_and_clear
 """Scenarios that together use most of the core; none with a restart, which would be two runs."""
 
 
-def main(names: list[str]) -> int:
-    """Record the scenarios named; 1 where one does not pass."""
+USAGE = 2
+
+
+def main(argv: list[str]) -> int:
+    """Record the scenarios named, all of GOLDEN without a name; 1 where one does not pass, 2 where there is none."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.golden", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of tests/scenarios; default: {', '.join(GOLDEN)}")
+    names = parser.parse_args(argv).names or GOLDEN
+    unknown = [name for name in names if not (SCENARIOS / f"{name}.cart").is_file()]
+    if unknown:
+        parser.exit(
+            USAGE, f"{parser.prog}: no scenario {', '.join(unknown)} in tests/scenarios; nothing was recorded\n"
+        )
     failed = 0
-    for name in names or GOLDEN:
+    for name in names:
         text = (SCENARIOS / f"{name}.cart").read_text(encoding="utf-8")
         with recorded() as lines:
             result = play.play(text)

@@ -20,8 +20,8 @@ UNDONE_SQUARED = 20
 """The same for what the next one takes back, or takes back of the one before: a level that was seen wrong does so."""
 
 UNSEEN_SQUARED = 14
-"""The same for what begins where a level was taken that was not seen again: it may have been seen wrong; and for what a
-heavier one next to it takes back and more, so that both together are surely something."""
+"""The same for what begins where a level was taken that was not seen again: it may have been seen wrong; and beside one
+that goes the other way and is more than twice as heavy: that is no mere taking back."""
 
 HELD_MAX = 8
 """So many are kept apart; what comes on top is joined to the last."""
@@ -92,7 +92,10 @@ def _poured_together(held: tuple[Held, ...]) -> list[Held]:
     before: Held | None = None
     for one in held:
         if before and _of_one_pour(before, one):
-            pieces.append(_together(pieces.pop(), one))
+            first = pieces.pop()
+            total_ug, mg2 = first.delta_ug + one.delta_ug, first.before_mg2 + one.mg2 - one.before_mg2
+            one_poured = replace(first, position=one.position, delta_ug=total_ug, mg2=mg2)
+            pieces.append(one_poured)
         else:
             pieces.append(one)
         before = one
@@ -101,18 +104,12 @@ def _poured_together(held: tuple[Held, ...]) -> list[Held]:
 
 def _is_doubted(pieces: list[Held], n: int, smallest_mg: int) -> bool:
     one = pieces[n]
-    beside = [(pieces[n - 1], _together(pieces[n - 1], one))] if one.linked and n else []
-    beside += [(later, _together(one, later)) for later in pieces[n + 1 : n + 2] if later.linked]
-    both = [pair for other, pair in beside if (one.delta_ug > 0) != (other.delta_ug > 0) and other.surer(one)]
-    if not all(pair.sure(smallest_mg) for pair in both):
+    beside = [pieces[n - 1]] if one.linked and n else []
+    beside += [later for later in pieces[n + 1 : n + 2] if later.linked]
+    against = [other for other in beside if (one.delta_ug > 0) != (other.delta_ug > 0) and other.surer(one)]
+    if any(abs(other.delta_ug) <= 2 * abs(one.delta_ug) for other in against):
         return not one.sure(smallest_mg, UNDONE_SQUARED)
-    return not one.sure(smallest_mg, UNSEEN_SQUARED if both or one.unseen else TOLD_SQUARED)
-
-
-def _together(first: Held, later: Held) -> Held:
-    """Return two that share a level as one, without it."""
-    mg2 = first.before_mg2 + later.mg2 - later.before_mg2
-    return replace(first, position=later.position, delta_ug=first.delta_ug + later.delta_ug, mg2=mg2)
+    return not one.sure(smallest_mg, UNSEEN_SQUARED if against or one.unseen else TOLD_SQUARED)
 
 
 def _without(pieces: list[Held], n: int) -> list[Held]:

@@ -95,8 +95,8 @@ def test_what_the_next_one_takes_back_must_be_surer():
     assert len(joined(back, 2_000)) == 1
 
 
-def test_what_one_takes_back_that_is_surely_more_need_not_be_as_sure():
-    for heavier in (-20, -50):
+def test_beside_what_is_more_than_twice_as_heavy_it_need_not_be_as_sure():
+    for heavier in (-19, -50):
         both = (held(9, 2_100), held(heavier, 2_000, linked=True))
         assert joined(both, SMALLEST_MG) == both
         unsure = (held(9, 2_500), held(heavier, 2_000, linked=True))

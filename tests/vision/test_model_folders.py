@@ -204,3 +204,22 @@ def test_frames_that_are_no_colour_pictures_are_a_camera_that_does_not_work(pixe
     with pytest.raises(OSError, match="it gives frames of"):
         process._checked(Frame(1, pixels))
     assert process._checked(None) is None
+
+
+def test_the_doctor_finds_a_head_that_cannot_be_used(model_dir, tmp_path, capsys):
+    settings = tmp_path / "cart.toml"
+    text = config.render(config.simulated(tmp_path / "state"))
+    assert 'model_dir = ""' in text
+    settings.write_text(text.replace('model_dir = ""', f'model_dir = "{model_dir}"'), encoding="utf-8")
+
+    def found():
+        main(["doctor", "--config", str(settings), "-o", "json"])
+        return {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+
+    assert found()["products"]["text"] == "81 in 43 groups"
+    with_head(sharpness=lambda array: -array)(model_dir)
+    sealed(model_dir)
+    spoilt = found()
+    assert "products" not in spoilt
+    assert spoilt["model"]["state"] == "x"
+    assert "MODEL-HASH" in spoilt["model"]["text"]
