@@ -17,11 +17,11 @@ TOLD_SQUARED = 10
 """Standard deviations, squared, from which what was held in motion is told at a standstill."""
 
 UNDONE_SQUARED = 20
-"""The same for what the next one takes back, or takes back of the one before: a level that was seen wrong does so."""
+"""The same for what a surer one next to it takes back: a level that was seen wrong makes such two."""
 
 UNSEEN_SQUARED = 14
-"""The same for what begins where a level was taken that was not seen again: it may have been seen wrong; and beside one
-that goes the other way and is more than twice as heavy: that is no mere taking back."""
+"""The same for what begins where a level was taken that was not seen again: it may have been seen wrong; and beside a
+surer one that goes the other way and is more than twice as heavy: that is no mere taking back."""
 
 HELD_MAX = 8
 """So many are kept apart; what comes on top is joined to the last."""

@@ -247,7 +247,7 @@ class Resting(Level):
         if self.trail is None or self.trail.mg2 is not None:
             return
         assert self.level_ug is not None
-        unit_mg2, first, last = self.unit_mg2(), self.level_ug, self.position
+        unit_mg2, last = self.unit_mg2(), self.position
         self.trail = self._seen_now(self.trail)
         trail = self.trail.between(0, end).without_transients(unit_mg2)
         levels = trail.levels(unit_mg2)
@@ -255,14 +255,15 @@ class Resting(Level):
             levels = trail.decided(levels, unit_mg2)
         was = Rest(self.level_ug, max(1, unit_mg2 * FULL // max(1, self.level_mg2)))
         shown = levels[0] if levels and levels[0].marks >= HOLD_MARKS else None
-        # What was seen standing is known better than by marks, but for many of them.
-        stood = shown and self.change and self.change.stood and shown.mg2(unit_mg2) >= self.level_mg2
-        if shown and not stood and was.agrees(shown, unit_mg2):
-            first, last = shown.ug, shown.last
-            self.level_ug, self.level_mg2 = first, shown.mg2(unit_mg2) + self.uneven_mg2()
+        known_mg2 = shown.mg2(unit_mg2) + self.uneven_mg2() if shown else self.level_mg2
+        if self.change and self.change.stood and known_mg2 >= self.level_mg2:
+            # What was seen standing is known better; all marks came after it.
+            last = self.trail.taken_at
+        elif shown and was.agrees(shown, unit_mg2):
+            self.level_ug, self.level_mg2, last = shown.ug, known_mg2, shown.last
         # It is known now, and what later marks show is laid beside it; those of a window that told it bear no witness
         # a second time.
-        self.trail = Trail(first, self.level_mg2, last, self.trail.between(last + 1, self.position).marks)
+        self.trail = Trail(self.level_ug, self.level_mg2, last, self.trail.between(last + 1, self.position).marks)
 
     def part(self, mean_mg: int, variance_mg2: int) -> None:
         """At the first rest after motion, hold what the trail shows together with what the load rests at now.
@@ -271,7 +272,8 @@ class Resting(Level):
         """
         if self.trail is not None:
             self.trail = self._seen_now(self.trail)
-            self._take(self._levels_until(mean_mg, variance_mg2), self.unit_mg2())
+            _, levels = self._levels_until(mean_mg, variance_mg2)
+            self._take(levels, self.unit_mg2())
             self.trail = None
 
     def part_before(self, end: int, mean_mg: int, variance_mg2: int) -> None:
@@ -283,11 +285,11 @@ class Resting(Level):
             return
         unit_mg2, self.trail = self.unit_mg2(), self._seen_now(self.trail)
         if self.motion == STANDING:
-            levels = self._levels_until(mean_mg, variance_mg2)
+            trail, levels = self._levels_until(mean_mg, variance_mg2)
             last = levels.pop()
             if levels and last.marks >= HOLD_MARKS:
                 # It was seen on the way already: what comes now comes on top of it.
-                levels.append(self.trail.shown(last.first, last.last, unit_mg2))
+                levels.append(trail.shown(last.first, last.last, unit_mg2))
         else:
             trail = self.trail.between(0, end).without_transients(unit_mg2)
             levels = trail.levels(unit_mg2)
@@ -298,12 +300,13 @@ class Resting(Level):
                     levels = trail.decided(levels, unit_mg2)
         self._take(levels, unit_mg2)
 
-    def _levels_until(self, mean_mg: int, variance_mg2: int) -> list[Rest]:
-        """Return the levels of the trail up to what a window of a standstill shows."""
+    def _levels_until(self, mean_mg: int, variance_mg2: int) -> tuple[Trail, list[Rest]]:
+        """Return the trail without what came and went, and its levels up to what a window of a standstill shows."""
         assert self.trail is not None
         unit_mg2 = self.unit_mg2()
         now = self._now(mean_mg, variance_mg2, unit_mg2)
-        return self.trail.without_transients(unit_mg2, now).levels(unit_mg2, now)
+        trail = self.trail.without_transients(unit_mg2, now)
+        return trail, trail.levels(unit_mg2, now)
 
     def _now(self, mean_mg: int, variance_mg2: int, unit_mg2: int) -> Rest:
         """Return what a window of a standstill shows, to be laid beside what was seen in motion."""

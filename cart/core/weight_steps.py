@@ -175,7 +175,7 @@ class _Detection(Resting):
         elif was == STANDING:
             if self.anchored:
                 self.moved_s, self.trail = 0, None
-            self.change = replace(self.change, stood=self.settled) if self.change else None
+            self.change = replace(self.change, stood=self.change.stood or self.settled) if self.change else None
             self.anchored = self.settled = self.rested = False
             if self.senses.corrected_means is None:
                 # What trembled until now was the floor; an accelerometer would have said so.
@@ -350,7 +350,8 @@ class _Detection(Resting):
         if rested >= REST_BETWEEN and self._blurs(change, rank):
             return change
         self._level(self.sight.mean_mg(BOXES[rank]), rank)
-        return replace(change, known_mg2=min(change.known_mg2, self.level_mg2))
+        stood = change.stood and self.motion == STANDING
+        return replace(change, known_mg2=min(change.known_mg2, self.level_mg2), stood=stood)
 
     def _blurs(self, change: Change, rank: int) -> bool:
         """Whether what shakes now, or a change that begins, would blur a level that was known well."""

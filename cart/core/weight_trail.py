@@ -184,9 +184,10 @@ class Trail:
     marks: tuple[Mark, ...] = ()
 
     def with_mark(self, mark: Mark, unit_mg2: int) -> Trail:
-        """Return the trail one mark longer; the oldest become one with the level when there are too many.
+        """Return the trail one mark longer; when there are too many, the oldest become one with the level.
 
-        Two levels among those were told apart before, unless nobody looked at the trail for all of its length.
+        A hand must not: so what came and went is taken out first, for good. Two levels among the oldest were told apart
+        before, unless nobody looked at the trail for all of its length.
         """
         trail = self if len(self.marks) < MARKS_MAX else self.without_transients(unit_mg2)
         if len(trail.marks) < MARKS_MAX:
