@@ -256,6 +256,9 @@ class Resting(Level):
         was = Rest(self.level_ug, max(1, unit_mg2 * FULL // max(1, self.level_mg2)))
         shown = levels[0] if levels and levels[0].marks >= HOLD_MARKS else None
         known_mg2 = shown.mg2(unit_mg2) + self.uneven_mg2() if shown else self.level_mg2
+        if self.motion == STANDING and known_mg2 >= self.level_mg2:
+            self.trail = None  # this level was seen standing: what came on the way to it is in the change
+            return
         if self.change and self.change.stood and known_mg2 >= self.level_mg2:
             # What was seen standing is known better; all marks came after it.
             last = self.trail.taken_at

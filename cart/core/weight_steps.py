@@ -329,8 +329,9 @@ class _Detection(Resting):
             known = self._near_level() and self.sight.variance_mg2(rank) < sigma_mg**2
         touched = self._touched()
         if touched and self.t_ms - change.t_accept_ms > RINGING_MS:
-            # A later part of the same lean starts from the same base.
-            self.trail = None
+            if change.restless >= RINGING:
+                # What was seen since it landed is of a hand. (A cart that is stopped trembles for some readings.)
+                self.trail = None
             leant, peak_mg = change.restless + 1 >= LONG_SHAKE, max(change.peak_mg, abs(delta_mg))
             self.change = change = replace(change, restless=change.restless + 1, leant=leant, peak_mg=peak_mg)
         # Until somebody is known to be on it, each restless reading puts the final off by one more: an item that was
@@ -339,10 +340,7 @@ class _Detection(Resting):
         doubted = RINGING < change.restless < LONG_SHAKE
         after = max(after, self._rest_between(change)) + (change.restless if doubted else 0)
         if (known and rested >= after and not touched) or rested >= (LEANT_AT_LAST if change.leant else FINAL_AT_LAST):
-            if self.motion == STANDING:
-                self.trail = None  # this level was seen standing: what came on the way to it is in the change
-            else:
-                self.know_landed(self.position)
+            self.know_landed(self.position)
             self._finish(change)
 
     def _known_better(self, change: Change, rank: int, rested: int) -> Change:

@@ -82,7 +82,12 @@ class Sway:
 
     def unknown_mg2(self, pull_mg: int) -> int:
         """Return the variance that such a pull adds to the load: its share is known so well and no better."""
-        return (pull_mg // USUAL_SHARE) ** 2 * self.unknown_percent() // 100
+        return unknown_mg2(pull_mg, self.unknown_percent())
+
+
+def unknown_mg2(pull_mg: int, unknown_percent: int) -> int:
+    """Return the variance that a pull adds to the load when so much of what a usual share makes is not known."""
+    return (pull_mg // USUAL_SHARE) ** 2 * unknown_percent // 100
 
 
 def wild(sway: Sway, position: int) -> Sway:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import accumulate, pairwise
 
-from cart.core.weight_sway import Sway
+from cart.core.weight_sway import Sway, unknown_mg2
 
 SURE_SQUARED = 12
 """Two levels are two from 3.5 standard deviations, squared. What chance parts so is seen again, and found to be one."""
@@ -76,6 +76,7 @@ class Rest:
     weight  of the marks; of a level from elsewhere, of as many as say as much
     marks   their number
     first   position of the first;  last: of the last
+    pull_mg mean force along the cart
     """
 
     ug: int
@@ -83,6 +84,7 @@ class Rest:
     marks: int = 0
     first: int = 0
     last: int = 0
+    pull_mg: int = 0
 
     def mg2(self, unit_mg2: int) -> int:
         """Return its variance; `unit_mg2` is that of a mark of full weight."""
@@ -103,7 +105,8 @@ class Rest:
         """Return the level that both show."""
         weight = max(1, self.weight + later.weight)
         ug = self.ug + (later.ug - self.ug) * later.weight // weight
-        return Rest(ug, weight, self.marks + later.marks, self.first, later.last)
+        pull_mg = self.pull_mg + (later.pull_mg - self.pull_mg) * later.weight // weight
+        return Rest(ug, weight, self.marks + later.marks, self.first, later.last, pull_mg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +179,14 @@ class Trail:
     ug        level as it was taken;  mg2: its variance, None where only the marks tell the level
     taken_at  position of the last reading that it says something of
     marks     those since, oldest first
+    unknown   percent of what a usual share of pushing makes that is not known
     """
 
     ug: int
     mg2: int | None
     taken_at: int
     marks: tuple[Mark, ...] = ()
+    unknown: int = 0
 
     def with_mark(self, mark: Mark, unit_mg2: int) -> Trail:
         """Return the trail one mark longer; when there are too many, the oldest become one with the level.
@@ -194,7 +199,7 @@ class Trail:
             return replace(trail, marks=(*trail.marks, mark))
         old, rest = trail.marks[:FOLDED], trail.marks[FOLDED:]
         level = replace(trail, marks=old).mean(unit_mg2)
-        return Trail(level.ug, level.mg2(unit_mg2), old[-1].position, (*rest, mark))
+        return replace(trail, ug=level.ug, mg2=level.mg2(unit_mg2), taken_at=old[-1].position, marks=(*rest, mark))
 
     def wandered(self, by_mg: int) -> Trail:
         """Return the trail when the level that was taken may have wandered by so much more."""
@@ -202,7 +207,8 @@ class Trail:
 
     def seen_with(self, sway: Sway, unit_mg2: int) -> Trail:
         """Return the trail as it would have been left with what is known of pushing now."""
-        return replace(self, marks=tuple(mark.seen_with(sway, unit_mg2) for mark in self.marks))
+        marks = tuple(mark.seen_with(sway, unit_mg2) for mark in self.marks)
+        return replace(self, marks=marks, unknown=sway.unknown_percent())
 
     def shifted(self, by_ug: int) -> Trail:
         """Return the trail when all of it was wrong by so much."""
@@ -230,7 +236,7 @@ class Trail:
     def mean(self, unit_mg2: int) -> Rest:
         """Return the level, if it is one."""
         shown = self._shown(unit_mg2)
-        return reduce(Rest.joined, shown) if shown else Rest(self.ug, 0)
+        return self._joined(shown, unit_mg2) if shown else Rest(self.ug, 0)
 
     def shown(self, first: int, last: int, unit_mg2: int) -> Rest:
         """Return the level that the marks of these positions show by themselves."""
@@ -245,6 +251,7 @@ class Trail:
         weights = [0, *accumulate(one.weight for one in shown)]
         counts = [0, *accumulate(one.marks or LEAST_MARKS * (one.weight > 0) for one in shown)]
         sums = [0, *accumulate((one.ug - self.ug) // 1_000 * one.weight for one in shown)]
+        pulls = [0, *accumulate(one.pull_mg * one.weight for one in shown)]
 
         def parted(first: int, end: int) -> list[Rest]:
             best, at = SURE_SQUARED * unit_mg2 * FULL, None
@@ -262,13 +269,15 @@ class Trail:
                 weight, later = weights[middle] - weights[first], weights[end] - weights[second]
                 least = min(counts[middle] - counts[first], counts[end] - counts[second])
                 if least >= LEAST_MARKS:
-                    apart = (sums[middle] - sums[first]) * later - (sums[end] - sums[second]) * weight
-                    score = apart * apart // (weight * later * (weight + later))
+                    apart_mg = (sums[middle] - sums[first]) // weight - (sums[end] - sums[second]) // later
+                    weight = self._worth(weight, (pulls[middle] - pulls[first]) // weight, unit_mg2)
+                    later = self._worth(later, (pulls[end] - pulls[second]) // later, unit_mg2)
+                    score = apart_mg * apart_mg * weight * later // (weight + later)
                     if score > best:
                         best, at = score, (middle, second)
             if at:
                 return parted(first, at[0]) + parted(at[1], end)
-            return [reduce(Rest.joined, shown[first:end])]
+            return [self._joined(shown[first:end], unit_mg2)]
 
         return parted(0, len(shown)) if shown else []
 
@@ -300,10 +309,22 @@ class Trail:
             decided.pop()
         return decided
 
+    def _joined(self, shown: list[Rest], unit_mg2: int) -> Rest:
+        """Return the level that all of these show."""
+        level = reduce(Rest.joined, shown)
+        return replace(level, weight=self._worth(level.weight, level.pull_mg, unit_mg2))
+
+    def _worth(self, weight: int, pull_mg: int, unit_mg2: int) -> int:
+        """Return what marks of so much weight are worth together: what is not known of pushing errs in all alike."""
+        pulled_mg2 = unknown_mg2(pull_mg, self.unknown)
+        return max(1, weight * unit_mg2 * FULL // (unit_mg2 * FULL + weight * pulled_mg2)) if weight else 0
+
     def _shown(self, unit_mg2: int) -> list[Rest]:
         """Return what bears witness: the level as it was taken, and each mark; a hand or a shock bears none."""
         marks = _without_hands(self.marks, unit_mg2)
-        shown = [Rest(one.ug, one.weight, int(one.weight > 0), one.position, one.position) for one in marks]
+        shown = [
+            Rest(one.ug, one.weight, int(one.weight > 0), one.position, one.position, one.pull_mg) for one in marks
+        ]
         if self.mg2 is not None:
             weight = max(1, unit_mg2 * FULL // max(1, self.mg2))
             shown.insert(0, Rest(self.ug, weight, 0, self.taken_at, self.taken_at))

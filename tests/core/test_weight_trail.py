@@ -1,5 +1,6 @@
 """Marks left in motion: how far they may be trusted, and where they part into levels."""
 
+from dataclasses import replace
 from random import Random
 from statistics import fmean
 from types import SimpleNamespace
@@ -238,6 +239,20 @@ def test_marks_of_a_push_are_as_they_would_be_left_with_the_share_that_is_known_
     assert (seen[1].ug, seen[1].share_ppm) == (94 * GRAM_UG, 4_000)
     assert 10 < seen[1].weight < FULL, "the share is known better, not for sure"
     assert seen[1].weight == weighed(FULL, known.unknown_mg2(2_000_000), UNIT_MG2)
+
+
+def test_what_is_not_known_of_pushing_errs_in_all_marks_of_a_push_alike():
+    rolled = marks((100, 24))
+    pushed = tuple(
+        replace(mark, position=mark.position + 400, ug=mark.ug + 10 * GRAM_UG, pull_mg=2_000_000) for mark in rolled
+    )
+    trail = Trail(0, None, -1, rolled + pushed)
+    assert grams_of(trail.levels(UNIT_MG2)) == pytest.approx([100, 110], abs=3)
+    unknown = replace(trail, unknown=100)
+    assert len(unknown.levels(UNIT_MG2)) == 1
+    alone = replace(unknown, marks=pushed).mean(UNIT_MG2)
+    assert alone.mg2(UNIT_MG2) == pytest.approx(10_000**2 + UNIT_MG2 / 24, rel=0.1)
+    assert replace(unknown, marks=rolled).mean(UNIT_MG2).mg2(UNIT_MG2) == pytest.approx(UNIT_MG2 / 24, rel=0.05)
 
 
 def test_a_long_trail_folds_its_oldest_marks_into_the_level():
