@@ -448,6 +448,7 @@ def test_each_gram_of_the_level_was_told_or_is_in_the_ledger_of_drift(seed):
         pytest.param(36, 105002, id="what comes now bears no witness to the level before it"),
         pytest.param(36, 105008, id="pushed hard when little was known of pushing"),
         pytest.param(13, 105009, id="the rest of an error of a level in motion is nothing that came at the standstill"),
+        pytest.param(8, 115006, id="one that comes as the cart stands and the one before it must be final"),
         pytest.param(35, 114001, id="a cart that is stopped trembles like a hand"),
         pytest.param(0, 113003, id="a share of pushing that was learned wrong errs in all marks alike"),
         pytest.param(17, 106002, id="a level that was seen standing is not taken anew in motion"),
