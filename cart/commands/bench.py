@@ -53,6 +53,9 @@ def _add_weigh(verbs: argparse._SubParsersAction) -> None:
     weigh.add_argument(
         "--no-accelerometer", action="store_true", help="carts without one; cases, places and cost are left out"
     )
+    weigh.add_argument(
+        "--rolled-s", type=count, metavar="N", help="seconds for which each cart of a scene rolled before (default 0)"
+    )
     weigh.add_argument("--quick", action="store_true", help="a minute's worth instead of five")
     weigh.add_argument("--world", type=Path, metavar="FILE", help="parameters of another world (TOML)")
     weigh.add_argument("--print-world", action="store_true", help="print the world as such a file, and end")

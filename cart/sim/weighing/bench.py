@@ -33,6 +33,7 @@ class Plan:
     landings     scenes on four cells, for the place at which things land; five items each
     motions      the classes of motion;  costs: whether to measure processor time
     accelerometer  whether the carts of scenes and quiet time have one
+    rolled_s     for so long those of scenes rolled before, since their daemon began
     """
 
     scenes: int = 12
@@ -42,6 +43,7 @@ class Plan:
     motions: tuple[str, ...] = tuple(MOTIONS)
     costs: bool = True
     accelerometer: bool = True
+    rolled_s: int = 0
 
 
 USUAL = Plan()
@@ -150,7 +152,8 @@ def run(plan: Plan, seed: int, params: Params, clock: SystemClock, progress: Cal
     for motion in plan.motions:
         for number in range(plan.scenes):
             progress(f"{motion}: items, scene {number + 1} of {plan.scenes}")
-            scenes.append(item_scene(motion, number, seed, params, accelerometer=plan.accelerometer))
+            as_planned = {"accelerometer": plan.accelerometer, "rolled_s": plan.rolled_s}
+            scenes.append(item_scene(motion, number, seed, params, **as_planned))
         pieces = _pieces(plan.quiet_s)
         for number, seconds in enumerate(pieces):
             progress(f"{motion}: nothing happens, cart {number + 1} of {len(pieces)}")

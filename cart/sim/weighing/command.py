@@ -63,7 +63,13 @@ def _plan(args: argparse.Namespace) -> Plan | None:
         known = ", ".join(MOTIONS)
         print(f"cart bench weigh: no motion {', '.join(sorted(unknown))}; there are {known}", file=sys.stderr)
         return None
-    wanted = {"scenes": args.scenes, "quiet_s": args.quiet_s, "case_rounds": args.cases, "landings": args.landings}
+    wanted = {
+        "scenes": args.scenes,
+        "quiet_s": args.quiet_s,
+        "case_rounds": args.cases,
+        "landings": args.landings,
+        "rolled_s": args.rolled_s,
+    }
     plan = replace(plan, **{name: value for name, value in wanted.items() if value is not None})
     if args.no_accelerometer:
         plan = replace(plan, accelerometer=False, case_rounds=0, landings=0, costs=False)

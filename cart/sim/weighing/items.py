@@ -97,13 +97,22 @@ def item_scene(
     masses_mg: tuple[int, ...] = MASSES_MG,
     *,
     accelerometer: bool = True,
+    rolled_s: int = 0,
 ) -> Scene:
-    """Return what came of one scene; the same for the same arguments."""
+    """Return what came of one scene; the same for the same arguments.
+
+    rolled_s  the cart rolled so long before, and stood again: what its sensors are like was learned there
+    """
     random = Random(f"{seed} {motion} {number}")
     load_mg = random.randrange(LOAD_MG_MIN, LOAD_MG_MAX)
     platform = Platform(random.getrandbits(32), params, load_mg)
     feed = Feed(platform, with_imu=accelerometer)
     feed.run(STAND_S * SECOND_US)
+    if rolled_s:
+        before = drive(platform, MOTIONS[motion], params, Random(f"{seed} rolled {motion} {number}"))
+        _seconds(feed, before, rolled_s)
+        platform.push_to(0)
+        feed.run(LAST_WORDS_S * SECOND_US)
     driven = drive(platform, MOTIONS[motion], params, random)
     _seconds(feed, driven, SETTLE_S)
     truth = []

@@ -39,6 +39,7 @@ def html(report: Report) -> str:
     about = (
         f"Seed {report.seed}, world {report.world}. In each class of motion {plan.scenes} scenes of nine changes and"
         f" {plan.quiet_s / 3_600:.3g} h without any; each case {plan.case_rounds} times."
+        f"{f' Each cart rolled for {plan.rolled_s} s before.' if plan.rolled_s else ''}"
         f"{'' if plan.accelerometer else ' No cart has an accelerometer.'}"
     )
     parts = [

@@ -23,6 +23,7 @@ def text(report: Report) -> str:
         *HEAD,
         f"seed {report.seed}, world {report.world}, {plan.scenes} scenes of 9 changes and"
         f" {plan.quiet_s / 3_600:.3g} h without any in each motion, each case {plan.case_rounds} times"
+        + (f"; each cart rolled for {plan.rolled_s} s before" if plan.rolled_s else "")
         + ("" if plan.accelerometer else "; no cart has an accelerometer"),
         "",
         changes(report),
