@@ -173,8 +173,8 @@ class Resting(Level):
         learned = self.senses.corrected.learned
         return self.usual.unit_mg2(learned[MARK_RANK] * UNIT_PERMILLE // 1_000 if learned else 1, self.moving_mg())
 
-    def _seen_now(self, trail: Trail) -> Trail:
-        return trail.seen_with(self.senses.inertia.sway, self.unit_mg2())
+    def _seen_now(self, trail: Trail, unit_mg2: int) -> Trail:
+        return trail.seen_with(self.senses.inertia.sway, unit_mg2)
 
     def _follow(self) -> None:
         """In motion, know the level better by what the load showed since it was taken, or find another one."""
@@ -185,7 +185,7 @@ class Resting(Level):
             return
         self.followed = self.position
         unit_mg2 = self.unit_mg2()
-        self.trail = self._seen_now(self.trail).wandered(WANDERS_MG)
+        self.trail = self._seen_now(self.trail, unit_mg2).wandered(WANDERS_MG)
         # What came and went is looked for anew each time: too little may have been seen of what follows it.
         trail = self.trail.without_transients(unit_mg2)
         levels, late = trail.levels(unit_mg2), self.position - FOLLOW_LATE
@@ -248,7 +248,7 @@ class Resting(Level):
             return
         assert self.level_ug is not None
         unit_mg2, last = self.unit_mg2(), self.position
-        self.trail = self._seen_now(self.trail)
+        self.trail = self._seen_now(self.trail, unit_mg2)
         trail = self.trail.between(0, end).without_transients(unit_mg2)
         levels = trail.levels(unit_mg2)
         if len(levels) > 1 and levels[-1].marks < HOLD_MARKS:
@@ -274,9 +274,10 @@ class Resting(Level):
         What was taken for a better knowledge of the level was a change then.
         """
         if self.trail is not None:
-            self.trail = self._seen_now(self.trail)
-            _, levels = self._levels_until(mean_mg, variance_mg2)
-            self._take(levels, self.unit_mg2())
+            unit_mg2 = self.unit_mg2()
+            self.trail = self._seen_now(self.trail, unit_mg2)
+            _, levels = self._levels_until(mean_mg, variance_mg2, unit_mg2)
+            self._take(levels, unit_mg2)
             self.trail = None
 
     def part_before(self, end: int, mean_mg: int, variance_mg2: int) -> None:
@@ -286,9 +287,10 @@ class Resting(Level):
         """
         if self.trail is None or self.anchored:
             return
-        unit_mg2, self.trail = self.unit_mg2(), self._seen_now(self.trail)
+        unit_mg2 = self.unit_mg2()
+        self.trail = self._seen_now(self.trail, unit_mg2)
         if self.motion == STANDING:
-            trail, levels = self._levels_until(mean_mg, variance_mg2)
+            trail, levels = self._levels_until(mean_mg, variance_mg2, unit_mg2)
             last = levels.pop()
             if levels and last.marks >= HOLD_MARKS:
                 # It was seen on the way already: what comes now comes on top of it.
@@ -303,10 +305,9 @@ class Resting(Level):
                     levels = trail.decided(levels, unit_mg2)
         self._take(levels, unit_mg2)
 
-    def _levels_until(self, mean_mg: int, variance_mg2: int) -> tuple[Trail, list[Rest]]:
+    def _levels_until(self, mean_mg: int, variance_mg2: int, unit_mg2: int) -> tuple[Trail, list[Rest]]:
         """Return the trail without what came and went, and its levels up to what a window of a standstill shows."""
         assert self.trail is not None
-        unit_mg2 = self.unit_mg2()
         now = self._now(mean_mg, variance_mg2, unit_mg2)
         trail = self.trail.without_transients(unit_mg2, now)
         return trail, trail.levels(unit_mg2, now)
